@@ -1,0 +1,3 @@
+module github.com/tieline/tieline
+
+go 1.26
