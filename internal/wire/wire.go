@@ -1,0 +1,236 @@
+// Package wire is the compact binary form of what Tieline stores.
+//
+// A record is a sequence of fields in a fixed order, with no names. New fields
+// are only ever added at the end. A reader that does not know them keeps their
+// bytes ([Reader.Rest]) and writes them back, so that an older process editing
+// a row that a newer one wrote loses nothing. A record that ends early is an
+// older one, and its missing fields read as zero.
+//
+// It exists because decoding dominates reading a credential from memory:
+// encoding/json takes 27 times as long as opening the sealed bytes.
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+)
+
+// ErrMalformed is the answer to bytes that no version of this package wrote.
+var ErrMalformed = errors.New("wire: malformed record")
+
+// AppendUint appends v as a varint.
+func AppendUint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }
+
+// AppendInt appends v, which may be negative, as a zigzag varint.
+func AppendInt(b []byte, v int64) []byte { return binary.AppendVarint(b, v) }
+
+// AppendBool appends v as one byte.
+func AppendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+// AppendString appends s with its length before it.
+func AppendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// AppendBytes appends p with its length before it.
+func AppendBytes(b, p []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(p))), p...)
+}
+
+// AppendTime appends t as microseconds since 1970, rounded towards the past.
+// The zero Time is kept apart from every other.
+func AppendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0)
+	}
+	return binary.AppendVarint(append(b, 1), t.UnixMicro())
+}
+
+// AppendStrings appends the number of elements and each of them.
+func AppendStrings(b []byte, list []string) []byte {
+	b = AppendUint(b, uint64(len(list)))
+	for _, s := range list {
+		b = AppendString(b, s)
+	}
+	return b
+}
+
+// AppendMap appends the entries in the order of their keys, so that equal maps
+// give equal bytes.
+func AppendMap(b []byte, m map[string]string) []byte {
+	b = AppendUint(b, uint64(len(m)))
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		b = AppendString(AppendString(b, k), m[k])
+	}
+	return b
+}
+
+// Reader takes a record apart. After the first malformed field every further
+// read gives a zero value, and Err says so: check it once, at the end.
+type Reader struct {
+	buf []byte
+	bad bool
+}
+
+// NewReader reads from b. Bytes and strings read are copies, except those of
+// [Reader.View].
+func NewReader(b []byte) *Reader { return &Reader{buf: b} }
+
+// Err is ErrMalformed if a field could not be read.
+func (r *Reader) Err() error {
+	if r.bad {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// Rest is a copy of what was not read: fields of a newer version. It is nil
+// when there are none.
+func (r *Reader) Rest() []byte {
+	if r.bad || len(r.buf) == 0 {
+		return nil
+	}
+	return slices.Clone(r.buf)
+}
+
+// Uint reads what AppendUint wrote.
+func (r *Reader) Uint() uint64 {
+	if r.ended() {
+		return 0
+	}
+	v, n := binary.Uvarint(r.buf)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.buf = r.buf[n:]
+	return v
+}
+
+// Int reads what AppendInt wrote.
+func (r *Reader) Int() int64 {
+	if r.ended() {
+		return 0
+	}
+	v, n := binary.Varint(r.buf)
+	if n <= 0 {
+		r.fail()
+		return 0
+	}
+	r.buf = r.buf[n:]
+	return v
+}
+
+// Bool reads what AppendBool wrote.
+func (r *Reader) Bool() bool {
+	if r.ended() {
+		return false
+	}
+	v := r.buf[0]
+	if v > 1 {
+		r.fail()
+		return false
+	}
+	r.buf = r.buf[1:]
+	return v == 1
+}
+
+// View reads what AppendBytes wrote without copying it: the result shares
+// memory with what the Reader was given. Empty comes back as nil.
+func (r *Reader) View() []byte {
+	n := r.Uint()
+	if r.bad || n == 0 {
+		return nil
+	}
+	if n > uint64(len(r.buf)) {
+		r.fail()
+		return nil
+	}
+	v := r.buf[:n:n]
+	r.buf = r.buf[n:]
+	return v
+}
+
+// Bytes reads what AppendBytes wrote. Empty comes back as nil.
+func (r *Reader) Bytes() []byte { return slices.Clone(r.View()) }
+
+// String reads what AppendString wrote.
+func (r *Reader) String() string { return string(r.View()) }
+
+// Time reads what AppendTime wrote, in UTC.
+func (r *Reader) Time() time.Time {
+	if !r.Bool() {
+		return time.Time{}
+	}
+	us := r.Int()
+	if r.bad {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// Strings reads what AppendStrings wrote. Empty comes back as nil.
+func (r *Reader) Strings() []string {
+	n := r.count(1)
+	if n == 0 {
+		return nil
+	}
+	list := make([]string, 0, n)
+	for range n {
+		list = append(list, r.String())
+	}
+	if r.bad {
+		return nil
+	}
+	return list
+}
+
+// Map reads what AppendMap wrote. Empty comes back as nil.
+func (r *Reader) Map() map[string]string {
+	n := r.count(2)
+	if n == 0 {
+		return nil
+	}
+	m := make(map[string]string, n)
+	for range n {
+		k := r.String()
+		m[k] = r.String()
+	}
+	if r.bad {
+		return nil
+	}
+	return m
+}
+
+// count reads a number of elements of at least size bytes each, and refuses
+// one that cannot be true before anything is allocated for it.
+func (r *Reader) count(size uint64) uint64 {
+	n := r.Uint()
+	if r.bad {
+		return 0
+	}
+	if n > uint64(len(r.buf))/size {
+		r.fail()
+		return 0
+	}
+	return n
+}
+
+func (r *Reader) ended() bool { return r.bad || len(r.buf) == 0 }
+
+func (r *Reader) fail() {
+	r.bad = true
+	r.buf = nil
+}
