@@ -1,0 +1,158 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tieline/tieline/store"
+)
+
+// countdown is a context that is done at the nth time it is asked. It finds
+// the gaps between the steps of a call, however short they are; a timer finds
+// those in the middle of one.
+type countdown struct {
+	context.Context
+	left atomic.Int32
+	once sync.Once
+	done chan struct{}
+}
+
+func newCountdown(parent context.Context, n int) *countdown {
+	c := &countdown{Context: parent, done: make(chan struct{})}
+	c.left.Store(int32(n))
+	return c
+}
+
+func (c *countdown) Err() error {
+	if c.left.Add(-1) >= 0 {
+		return nil
+	}
+	c.once.Do(func() { close(c.done) })
+	return context.Canceled
+}
+
+func (c *countdown) Done() <-chan struct{} { return c.done }
+
+func (c *countdown) cancel() { c.once.Do(func() { c.left.Store(-1); close(c.done) }) }
+
+// interrupted makes the call with a context that is done at some moment of it,
+// or, now and then, just after.
+func (e *env) interrupted(rnd *rand.Rand, usual time.Duration, call func(context.Context) error) error {
+	e.t.Helper()
+	ctx := newCountdown(e.ctx, 1<<30)
+	if rnd.IntN(2) == 0 {
+		ctx = newCountdown(e.ctx, rnd.IntN(6))
+	} else {
+		timer := time.AfterFunc(time.Duration(rnd.Float64()*1.5*float64(usual)), ctx.cancel)
+		defer timer.Stop()
+	}
+	err := call(ctx)
+	if err != nil {
+		e.wantErr(err, context.Canceled, "a call whose context was done meanwhile")
+	}
+	return err
+}
+
+func checkCancelMidway(e *env) {
+	e.bystanders.neighbors(e, item)
+	rnd := e.random()
+	second := e.open()
+	start := time.Now()
+	row := e.s.put(nthState(1))
+	for range 4 {
+		row = e.s.put(withVersion(nthState(row.Version+1), row.Version))
+	}
+	usual := time.Since(start) / 5
+
+	for range e.times(100) {
+		next := withVersion(nthState(row.Version+1), row.Version)
+		err := e.interrupted(rnd, usual, func(ctx context.Context) error {
+			_, err := e.s.s.Put(ctx, next)
+			return err
+		})
+		row = e.settled(second, row, stored(next), err)
+	}
+	for i := range e.times(60) {
+		e.interruptCreate(rnd, usual, second, i)
+		e.interruptDelete(rnd, usual, second, i)
+	}
+}
+
+func withVersion(row store.Row, version int64) store.Row {
+	row.Version = version
+	return row
+}
+
+// settled checks that after a Put the row is wholly the old or wholly the new
+// one, in every way it can be found, and returns it.
+func (e *env) settled(h handle, was, next store.Row, err error) store.Row {
+	e.t.Helper()
+	now, other := h.get(was.Key), was
+	switch {
+	case now.Version == was.Version && err == nil:
+		e.fatalf("Put of Version %d succeeded, and the row has still Version %d", was.Version, now.Version)
+	case now.Version == was.Version:
+		now, other = was, next
+	default:
+		now = next
+	}
+	h.holds(now)
+	for _, label := range now.Labels {
+		h.lists(store.Query{Kind: item, Labels: []string{label}}, now)
+	}
+	h.lists(store.Query{Kind: item, Labels: []string{other.Labels[0]}})
+	h.lists(store.Query{Kind: item, Unique: now.Unique}, now)
+	h.lists(store.Query{Kind: item, Unique: other.Unique})
+	h.lists(store.Query{Kind: item, DueBefore: now.Due.Add(time.Microsecond), Labels: now.Labels}, now)
+	return now
+}
+
+func (e *env) interruptCreate(rnd *rand.Rand, usual time.Duration, h handle, i int) {
+	e.t.Helper()
+	name := "created " + strconv.Itoa(i)
+	row := store.Row{Key: store.Key{Kind: "new", ID: name}, Unique: name, Labels: []string{name}, Due: noon(), Data: []byte(name)}
+	err := e.interrupted(rnd, usual, func(ctx context.Context) error {
+		_, err := e.s.s.Put(ctx, row)
+		return err
+	})
+	var want []store.Row
+	if err == nil || len(h.all(store.Query{Kind: "new", Unique: name})) > 0 {
+		want = append(want, stored(row))
+		h.holds(want[0])
+	} else {
+		h.absent(row.Key)
+	}
+	h.lists(store.Query{Kind: "new", Unique: name}, want...)
+	h.lists(store.Query{Kind: "new", Labels: []string{name}}, want...)
+	if len(want) == 0 {
+		want = append(want, e.s.put(row)) // nothing stands in its way
+	}
+	e.s.delete(want[0].Key, want[0].Version)
+}
+
+func (e *env) interruptDelete(rnd *rand.Rand, usual time.Duration, h handle, i int) {
+	e.t.Helper()
+	top := e.s.put(store.Row{Key: folderKey(fmt.Sprint("top ", i))})
+	rows := []store.Row{top}
+	for c := range 4 {
+		id := fmt.Sprintf("below %d %d", i, c)
+		rows = append(rows, e.s.put(store.Row{Key: store.Key{Kind: "below", ID: id}, Parent: rows[c/2].Key, Unique: id}))
+	}
+	err := e.interrupted(rnd, 2*usual, func(ctx context.Context) error { return e.s.s.Delete(ctx, top.Key, top.Version) })
+	_, readErr := h.s.Get(e.ctx, top.Key)
+	if err == nil || readErr != nil {
+		h.absent(keysOf(rows)...)
+		h.lists(store.Query{Kind: "below"})
+		return
+	}
+	for _, row := range rows {
+		h.holds(row)
+	}
+	e.s.delete(top.Key, top.Version)
+	h.absent(keysOf(rows)...)
+}
