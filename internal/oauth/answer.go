@@ -1,0 +1,259 @@
+package oauth
+
+import (
+	"encoding/json"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Fields are dotted paths into the answer of a token endpoint. An empty one
+// is the standard name of RFC 6749 section 5.1 or 5.2.
+type Fields struct {
+	AccessToken, RefreshToken, TokenType, ExpiresIn, Scope string
+	Error, ErrorDescription                                string
+
+	// Alternate is where to look when there is no access token: at a string
+	// that is one, or at an object with the standard names in it.
+	Alternate string
+}
+
+// Answer is what a token endpoint said, as far as it could be understood.
+type Answer struct {
+	Status int
+
+	AccessToken  string
+	RefreshToken string // empty: keep the one there is
+	TokenType    string
+	Scope        string
+	HasScope     bool          // the answer names the scope, if only as empty
+	ExpiresIn    time.Duration // 0: absent, or nothing a lifetime could be
+
+	ErrorCode        string // only if it looks like a code
+	ErrorDescription string // as given; not to be printed
+
+	// Values is the whole answer, nil if it could not be parsed as a whole.
+	Values map[string]any
+	// Raw is the answer as JSON, nil if it could not be parsed as a whole.
+	Raw []byte
+}
+
+// Parse takes an answer apart, the refresh token first: an answer that is odd
+// in any other way must not cost the grant. It never fails; what is not there
+// stays empty.
+func Parse(body []byte, f Fields) *Answer {
+	f = f.withDefaults()
+	text := decodeText(body)
+	values, raw := parseWhole(text)
+	if values == nil {
+		return &Answer{
+			RefreshToken: scanString(text, lastSegment(f.RefreshToken)),
+			AccessToken:  scanString(text, lastSegment(f.AccessToken)),
+			ErrorCode:    errorCode(scanString(text, lastSegment(f.Error))),
+		}
+	}
+	a := &Answer{
+		RefreshToken: scalar(At(values, f.RefreshToken)),
+		AccessToken:  scalar(At(values, f.AccessToken)),
+		TokenType:    scalar(At(values, f.TokenType)),
+		ExpiresIn:    lifetime(At(values, f.ExpiresIn)),
+		Values:       values,
+		Raw:          raw,
+	}
+	if scope := At(values, f.Scope); scope != nil {
+		a.Scope, a.HasScope = scopeText(scope), true
+	}
+	if a.AccessToken == "" && f.Alternate != "" {
+		a.alternate(At(values, f.Alternate))
+	}
+	a.readError(At(values, f.Error), At(values, f.ErrorDescription))
+	return a
+}
+
+func (f Fields) withDefaults() Fields {
+	def := func(p *string, name string) {
+		if *p == "" {
+			*p = name
+		}
+	}
+	def(&f.AccessToken, "access_token")
+	def(&f.RefreshToken, "refresh_token")
+	def(&f.TokenType, "token_type")
+	def(&f.ExpiresIn, "expires_in")
+	def(&f.Scope, "scope")
+	def(&f.Error, "error")
+	def(&f.ErrorDescription, "error_description")
+	return f
+}
+
+// alternate takes the token from another place, such as Slack's authed_user.
+func (a *Answer) alternate(v any) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		a.AccessToken = scalar(v)
+		return
+	}
+	a.AccessToken = scalar(m["access_token"])
+	if t := scalar(m["refresh_token"]); t != "" {
+		a.RefreshToken = t
+	}
+	if d := lifetime(m["expires_in"]); d != 0 {
+		a.ExpiresIn = d
+	}
+	if s, ok := m["scope"]; ok && !a.HasScope {
+		a.Scope, a.HasScope = scopeText(s), true
+	}
+}
+
+// readError accepts the standard string and the object that some APIs put in
+// its place everywhere ({"error": {"code": …, "message": …}}).
+func (a *Answer) readError(code, description any) {
+	a.ErrorDescription = scalar(description)
+	m, ok := code.(map[string]any)
+	if !ok {
+		a.ErrorCode = errorCode(scalar(code))
+		return
+	}
+	for _, name := range []string{"code", "type", "status"} {
+		if c := errorCode(scalar(m[name])); c != "" {
+			a.ErrorCode = c
+			break
+		}
+	}
+	if a.ErrorDescription == "" {
+		a.ErrorDescription = scalar(m["message"])
+	}
+}
+
+// parseWhole reads JSON, or form encoding as the first drafts of OAuth 2 had
+// it and some servers still do.
+func parseWhole(text string) (map[string]any, []byte) {
+	trimmed := strings.TrimSpace(text)
+	if strings.HasPrefix(trimmed, "{") {
+		dec := json.NewDecoder(strings.NewReader(trimmed))
+		dec.UseNumber()
+		var values map[string]any
+		if err := dec.Decode(&values); err != nil || values == nil {
+			return nil, nil
+		}
+		// What follows the object is not part of it.
+		return values, []byte(trimmed[:dec.InputOffset()])
+	}
+	if !strings.Contains(trimmed, "=") || strings.ContainsAny(trimmed, "<{\n") {
+		return nil, nil
+	}
+	form, err := url.ParseQuery(trimmed)
+	if err != nil {
+		return nil, nil
+	}
+	values := make(map[string]any, len(form))
+	for name := range form {
+		values[name] = form.Get(name)
+	}
+	raw, err := json.Marshal(values)
+	if err != nil {
+		return nil, nil
+	}
+	return values, raw
+}
+
+// At walks a dotted path. A name that itself has dots is found too, in
+// preference to the path.
+func At(values map[string]any, path string) any {
+	if v, ok := values[path]; ok {
+		return v
+	}
+	var v any = values
+	for name := range strings.SplitSeq(path, ".") {
+		switch node := v.(type) {
+		case map[string]any:
+			v = node[name]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(node) {
+				return nil
+			}
+			v = node[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+// Text is a string, number or boolean found by [At] as text; ok is false for
+// anything else.
+func Text(v any) (text string, ok bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
+	default:
+		return "", false
+	}
+}
+
+func scalar(v any) string {
+	if _, ok := v.(bool); ok {
+		return ""
+	}
+	s, _ := Text(v)
+	return s
+}
+
+func scopeText(v any) string {
+	list, ok := v.([]any)
+	if !ok {
+		return scalar(v)
+	}
+	names := make([]string, 0, len(list))
+	for _, item := range list {
+		names = append(names, scalar(item))
+	}
+	return strings.Join(names, " ")
+}
+
+// maxLifetime is more than any token lives: servers that mean "for ever" send
+// larger numbers.
+const maxLifetime = 50 * 365 * 24 * time.Hour
+
+// lifetime reads expires_in: seconds as a number of any spelling, or a duration
+// such as "1h". It answers 0 for what is no lifetime.
+func lifetime(v any) time.Duration {
+	s := strings.TrimSpace(scalar(v))
+	if s == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(s)
+	if seconds, ferr := strconv.ParseFloat(s, 64); ferr == nil {
+		if math.IsNaN(seconds) || seconds > maxLifetime.Seconds() {
+			return 0
+		}
+		d, err = time.Duration(seconds*float64(time.Second)), nil
+	}
+	if err != nil || d <= 0 || d > maxLifetime {
+		return 0
+	}
+	return d
+}
+
+// errorCode keeps what looks like a code. Anything else is text, which may hold
+// anything.
+func errorCode(s string) string {
+	if len(s) > 64 {
+		return ""
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.', c == ':':
+		default:
+			return ""
+		}
+	}
+	return s
+}

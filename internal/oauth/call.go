@@ -1,0 +1,194 @@
+package oauth
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// ClientAuth is where the client's own credentials go.
+type ClientAuth string
+
+// The places. Exactly one is used (RFC 6749 section 2.3 forbids more), and it
+// is never found out by trying: that would send a single-use token twice.
+const (
+	AuthBody     ClientAuth = "body"      // client_id and client_secret
+	AuthBasic    ClientAuth = "basic"     // header, both form-encoded first, RFC 6749 section 2.3.1
+	AuthBasicRaw ClientAuth = "basic_raw" // header, not encoded, which many servers expect instead
+	AuthCustom   ClientAuth = "custom"    // as the parameters username and password
+	AuthNone     ClientAuth = "none"      // a public client: client_id alone
+)
+
+// Format is how parameters are sent.
+type Format string
+
+// The formats.
+const (
+	Form  Format = "form"
+	JSON  Format = "json"
+	Query Format = "query" // in the URL, with an empty body
+)
+
+// Call is one request to a token endpoint, as data.
+type Call struct {
+	URL    *url.URL
+	Method string // empty: POST
+	Format Format // empty: Form
+	Header http.Header
+
+	// Params are strings and, for JSON, maps of strings.
+	Params map[string]any
+	// Names renames standard parameters to the provider's; an empty new name
+	// leaves the parameter out.
+	Names map[string]string
+
+	Auth         ClientAuth // empty: AuthBody
+	ClientID     string
+	ClientSecret string
+
+	Fields Fields // where the answer has what
+	Rules  []Rule // before the default classification
+}
+
+// request builds the HTTP request. It has no GetBody and no idempotency key, so
+// that net/http never sends it a second time.
+func (c *Call) request(ctx context.Context) (*http.Request, error) {
+	params := maps.Clone(c.Params)
+	if params == nil {
+		params = map[string]any{}
+	}
+	header := c.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if err := c.authenticate(params, header); err != nil {
+		return nil, err
+	}
+	params = rename(params, c.Names)
+
+	target := *c.URL
+	body, contentType, err := encode(c.Format, params, &target)
+	if err != nil {
+		return nil, err
+	}
+	method := c.Method
+	if method == "" {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
+	if err != nil {
+		return nil, errors.New("oauth: the token endpoint's URL cannot be used")
+	}
+	req.GetBody = nil
+	if contentType != "" && header.Get("Content-Type") == "" {
+		header.Set("Content-Type", contentType)
+	}
+	if header.Get("Accept") == "" {
+		header.Set("Accept", "application/json")
+	}
+	if header.Get("User-Agent") == "" {
+		header.Set("User-Agent", "tieline")
+	}
+	req.Header = header
+	return req, nil
+}
+
+func (c *Call) authenticate(params map[string]any, header http.Header) error {
+	switch c.Auth {
+	case AuthBody, "":
+		params["client_id"] = c.ClientID
+		if c.ClientSecret != "" {
+			params["client_secret"] = c.ClientSecret
+		}
+	case AuthBasic:
+		header.Set("Authorization", basic(url.QueryEscape(c.ClientID), url.QueryEscape(c.ClientSecret)))
+	case AuthBasicRaw:
+		header.Set("Authorization", basic(c.ClientID, c.ClientSecret))
+	case AuthCustom:
+		params["username"] = c.ClientID
+		params["password"] = c.ClientSecret
+	case AuthNone:
+		params["client_id"] = c.ClientID
+	default:
+		return fmt.Errorf("oauth: client authentication %q is not known", string(c.Auth))
+	}
+	return nil
+}
+
+// sent says whether code is a secret of this call that the server sends back
+// where an error code should be.
+func (c *Call) sent(code string) bool {
+	if code == "" {
+		return false
+	}
+	if code == c.ClientSecret {
+		return true
+	}
+	for name, v := range c.Params {
+		if s, ok := v.(string); ok && s == code && name != "grant_type" {
+			return true
+		}
+	}
+	return false
+}
+
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+func rename(params map[string]any, names map[string]string) map[string]any {
+	if len(names) == 0 {
+		return params
+	}
+	out := make(map[string]any, len(params))
+	for name, v := range params {
+		to, ok := names[name]
+		switch {
+		case !ok:
+			out[name] = v
+		case to != "":
+			out[to] = v
+		}
+	}
+	return out
+}
+
+// encode gives the body for params, or puts them into target.
+func encode(format Format, params map[string]any, target *url.URL) (io.Reader, string, error) {
+	if format == JSON {
+		b, err := json.Marshal(params)
+		if err != nil {
+			return nil, "", errors.New("oauth: parameters cannot be written as JSON")
+		}
+		return bytes.NewReader(b), "application/json", nil
+	}
+	values := url.Values{}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		s, ok := params[name].(string)
+		if !ok {
+			return nil, "", fmt.Errorf("oauth: parameter %q is not a string, which only JSON can carry", name)
+		}
+		values.Set(name, s)
+	}
+	switch format {
+	case Form, "":
+		return strings.NewReader(values.Encode()), "application/x-www-form-urlencoded", nil
+	case Query:
+		if target.RawQuery != "" {
+			target.RawQuery += "&"
+		}
+		target.RawQuery += values.Encode()
+		return nil, "", nil
+	default:
+		return nil, "", fmt.Errorf("oauth: body format %q is not known", string(format))
+	}
+}

@@ -1,0 +1,131 @@
+package oauth
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"github.com/tieline/tieline/internal/outbound"
+)
+
+// maxBody bounds an answer, in bytes. What lies beyond is not read.
+const maxBody = 1 << 20
+
+// Error is a failed call. Its text has no part of the answer but the error
+// code: servers echo what they were sent.
+type Error struct {
+	Class       Class
+	Status      int           // of the answer, 0 without one
+	Code        string        // RFC 6749 section 5.2, empty if the server gave none that looks like one
+	Description string        // the server's text, not to be printed
+	RetryAfter  time.Duration // what the server asked for, 0 if it did not
+	Err         error         // what happened to the connection, nil with an answer
+}
+
+func (e *Error) Error() string {
+	switch {
+	case e.Status == 0:
+		return fmt.Sprintf("token endpoint not reached or answer lost (%s): %v", e.Class, e.Err)
+	case e.Code != "":
+		return fmt.Sprintf("token endpoint answered %d, %s (%s)", e.Status, e.Code, e.Class)
+	default:
+		return fmt.Sprintf("token endpoint answered %d (%s)", e.Status, e.Class)
+	}
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Send makes the call once, whatever happens. It follows no redirect. A nil
+// error means that the answer has an access token. With an error, the answer is
+// nil or has a new refresh token all the same, which must be kept.
+func Send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) (*Answer, *Error) {
+	req, err := call.request(ctx)
+	if err != nil {
+		return nil, &Error{Class: Config, Err: err}
+	}
+	// A transport that asks for a connection tells when it has one and writes.
+	// One that does not is not net/http's, and may have sent anything.
+	var asked, wrote atomic.Bool
+	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { asked.Store(true) },
+		WroteHeaders: func() { wrote.Store(true) },
+	}))
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		class := Ambiguous
+		if errors.Is(err, outbound.ErrForbidden) || asked.Load() && !wrote.Load() {
+			class = NotSent
+		}
+		return nil, &Error{Class: class, Err: safeCause(ctx, err)}
+	}
+	defer resp.Body.Close()
+	// A body that breaks off may still hold the tokens.
+	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	answer := Parse(body, call.Fields)
+	answer.Status = resp.StatusCode
+	if call.sent(answer.ErrorCode) {
+		answer.ErrorCode = ""
+	}
+	if success(resp.StatusCode) && answer.AccessToken != "" {
+		return answer, nil
+	}
+	failure := &Error{
+		Class:       classify(resp.StatusCode, answer.ErrorCode, resp.Header, call.Rules),
+		Status:      resp.StatusCode,
+		Code:        answer.ErrorCode,
+		Description: answer.ErrorDescription,
+		RetryAfter:  retryAfter(resp.Header, now()),
+	}
+	if readErr != nil && answer.ErrorCode == "" {
+		failure.Class, failure.Err = Ambiguous, safeCause(ctx, readErr)
+	}
+	if success(resp.StatusCode) && answer.RefreshToken != "" {
+		return answer, failure
+	}
+	return nil, failure
+}
+
+func success(status int) bool { return status >= 200 && status < 300 }
+
+// safeCause keeps the errors whose text cannot hold a part of the request or
+// the answer. net/http quotes bytes of a malformed response in its own.
+func safeCause(ctx context.Context, err error) error {
+	var (
+		op     *net.OpError
+		dns    *net.DNSError
+		cert   *tls.CertificateVerificationError
+		record tls.RecordHeaderError
+		alert  tls.AlertError
+		host   x509.HostnameError
+	)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &dns):
+		return dns
+	case errors.As(err, &op):
+		return op
+	case errors.As(err, &cert):
+		return cert
+	case errors.As(err, &host):
+		return host
+	case errors.As(err, &record):
+		return errors.New("the server does not speak TLS")
+	case errors.As(err, &alert):
+		return alert
+	case errors.Is(err, outbound.ErrForbidden):
+		return err
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return io.ErrUnexpectedEOF
+	default:
+		return errors.New("the connection failed")
+	}
+}
