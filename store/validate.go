@@ -89,11 +89,18 @@ func ValidatePath(parentKind Kind, parentUnique string, kind Kind, name string) 
 // result shares no memory with r. It expects a row that [Row.Validate] accepts.
 func (r Row) Normalize() Row {
 	r.Labels = CleanLabels(r.Labels)
-	if !r.Due.IsZero() {
-		r.Due = time.UnixMicro(r.Due.UnixMicro()).UTC()
-	}
+	r.Due = wholeMicros(r.Due)
 	r.Data = copyData(r.Data)
 	return r
+}
+
+// wholeMicros rounds towards the past. A zero Time in another zone than UTC
+// becomes the zero Time.
+func wholeMicros(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMicro(t.UnixMicro()).UTC()
 }
 
 // copyData never returns nil. The compiler sees that make and copy belong
@@ -112,7 +119,7 @@ func copyData(data []byte) []byte {
 func (q Query) Normalize() Query {
 	q.Labels = CleanLabels(q.Labels)
 	if !q.DueBefore.IsZero() {
-		q.DueBefore = time.UnixMicro(q.DueBefore.Add(time.Microsecond - 1).UnixMicro()).UTC()
+		q.DueBefore = wholeMicros(q.DueBefore.Add(time.Microsecond - 1))
 	}
 	if q.Limit == 0 {
 		q.Limit = DefaultLimit

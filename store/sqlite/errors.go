@@ -45,6 +45,7 @@ const (
 	codeTooBig   = 18
 	codeNotADB   = 26
 
+	codeCheck      = 275
 	codeForeignKey = 787
 	codePrimaryKey = 1555
 	codeUnique     = 2067
@@ -69,10 +70,10 @@ func isBusy(err error) bool {
 }
 
 // isRefused reports whether a constraint kept a row out: its key or its Unique
-// is taken, or its parent is missing.
+// is taken, or its parent is missing or itself.
 func isRefused(err error) bool {
 	c := code(err)
-	return c == codeUnique || c == codePrimaryKey || c == codeForeignKey
+	return c == codeUnique || c == codePrimaryKey || c == codeForeignKey || c == codeCheck
 }
 
 // explain turns an error of SQLite into one that a caller can act on.

@@ -26,7 +26,8 @@ func migrations() []string { return []string{schema1} }
 //     labels do not change is one write.
 //   - The foreign key has no ON DELETE CASCADE, which SQLite stops at a depth of
 //     1000. Delete takes all descendants in one statement, and the key proves, at
-//     the end of each statement, that no orphan is left.
+//     the end of each statement, that no orphan is left. It would let a new row
+//     be its own parent, so there is a CHECK.
 const schema1 = `
 CREATE TABLE record (
 	number      INTEGER PRIMARY KEY,
@@ -39,7 +40,8 @@ CREATE TABLE record (
 	labels      TEXT,
 	due         INTEGER,
 	data        BLOB NOT NULL,
-	FOREIGN KEY (parent_kind, parent_id) REFERENCES record (kind, id)
+	FOREIGN KEY (parent_kind, parent_id) REFERENCES record (kind, id),
+	CHECK (parent_kind <> kind OR parent_id <> id)
 ) STRICT;
 
 CREATE UNIQUE INDEX record_key ON record (kind, id);
@@ -58,9 +60,10 @@ CREATE TRIGGER record_insert AFTER INSERT ON record WHEN new.labels IS NOT NULL 
 	INSERT INTO record_label SELECT new.kind, value, new.id FROM json_each(new.labels);
 END;
 CREATE TRIGGER record_update AFTER UPDATE OF labels ON record WHEN new.labels IS NOT old.labels BEGIN
-	DELETE FROM record_label WHERE kind = old.kind AND id = old.id
-		AND label IN (SELECT value FROM json_each(old.labels));
-	INSERT INTO record_label SELECT new.kind, value, new.id FROM json_each(new.labels);
+	DELETE FROM record_label WHERE kind = old.kind AND id = old.id AND label IN
+		(SELECT value FROM json_each(old.labels) EXCEPT SELECT value FROM json_each(new.labels));
+	INSERT INTO record_label SELECT new.kind, value, new.id FROM
+		(SELECT value FROM json_each(new.labels) EXCEPT SELECT value FROM json_each(old.labels));
 END;
 CREATE TRIGGER record_delete AFTER DELETE ON record WHEN old.labels IS NOT NULL BEGIN
 	DELETE FROM record_label WHERE kind = old.kind AND id = old.id

@@ -104,8 +104,8 @@ func (s *Store) check(ctx context.Context) error {
 // statements are the ones whose text never changes, prepared on each connection
 // of their pool. database/sql prepares them again on a new connection.
 type statements struct {
-	get, path                            *sql.Stmt // readers
-	insert, update, replace, drop, state *sql.Stmt // writer
+	get, path                                     *sql.Stmt // readers
+	insert, update, relabel, replace, drop, state *sql.Stmt // writer
 }
 
 func (s *Store) prepare(ctx context.Context) error {
@@ -118,6 +118,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		{&s.statements.path, s.readers, pathSQL},
 		{&s.statements.insert, s.writer, insertSQL},
 		{&s.statements.update, s.writer, updateSQL},
+		{&s.statements.relabel, s.writer, relabelSQL},
 		{&s.statements.replace, s.writer, replaceSQL},
 		{&s.statements.drop, s.writer, deleteSQL},
 		{&s.statements.state, s.writer, stateSQL},

@@ -17,12 +17,17 @@ const (
 		VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)`
 
 	// updateSQL is for the common write, which leaves Unique and Labels as they
-	// are. Not to name them spares their indexes and the trigger.
+	// are. SQLite writes the index of every column that is set, changed or not,
+	// and each is a page more to make durable.
 	updateSQL = `UPDATE record SET version = version + 1, due = ?, data = ?
 		WHERE kind = ? AND id = ? AND version = ? AND parent_kind IS ? AND parent_id IS ?
 		AND unique_name IS ? AND labels IS ?`
 
-	replaceSQL = `UPDATE record SET version = version + 1, due = ?, data = ?, unique_name = ?, labels = ?
+	// relabelSQL and replaceSQL are for the others, once it is known which.
+	relabelSQL = `UPDATE record SET version = version + 1, due = ?, data = ?, labels = ?
+		WHERE kind = ? AND id = ? AND version = ? AND parent_kind IS ? AND parent_id IS ?
+		AND unique_name IS ?`
+	replaceSQL = `UPDATE record SET version = version + 1, due = ?, data = ?, labels = ?, unique_name = ?
 		WHERE kind = ? AND id = ? AND version = ? AND parent_kind IS ? AND parent_id IS ?`
 
 	deleteSQL = `WITH RECURSIVE doomed (number, kind, id) AS (
@@ -37,7 +42,8 @@ const (
 		(SELECT version FROM record WHERE kind = ?1 AND id = ?2),
 		EXISTS (SELECT 1 FROM record WHERE kind = ?1 AND unique_name = ?3 AND id <> ?2),
 		EXISTS (SELECT 1 FROM record WHERE kind = ?4 AND id = ?5),
-		EXISTS (SELECT 1 FROM record WHERE kind = ?1 AND id = ?2 AND parent_kind IS ?4 AND parent_id IS ?5)`
+		EXISTS (SELECT 1 FROM record WHERE kind = ?1 AND id = ?2 AND parent_kind IS ?4 AND parent_id IS ?5),
+		EXISTS (SELECT 1 FROM record WHERE kind = ?1 AND id = ?2 AND unique_name IS ?3)`
 )
 
 // maxAttempts bounds how often a write is tried again because other processes
@@ -76,11 +82,15 @@ func (s *Store) Put(ctx context.Context, row store.Row) (store.Row, error) {
 }
 
 func (s *Store) put(ctx context.Context, row store.Row, labels any) error {
-	attempt := func() (bool, error) { return s.update(ctx, row, labels) }
+	refuse := func(st state) error { return st.refusePut(row) }
 	if row.Version == 0 {
-		attempt = func() (bool, error) { return s.insert(ctx, row, labels) }
+		insert := func(state) (bool, error) { return s.insert(ctx, row, labels) }
+		return s.settle(ctx, row, insert, insert, refuse)
 	}
-	return s.settle(ctx, attempt, func(st state) error { return st.refusePut(row) }, row)
+	return s.settle(ctx, row,
+		func(state) (bool, error) { return s.update(ctx, row, labels) },
+		func(st state) (bool, error) { return s.replace(ctx, row, labels, st) },
+		refuse)
 }
 
 func (s *Store) insert(ctx context.Context, row store.Row, labels any) (bool, error) {
@@ -91,16 +101,17 @@ func (s *Store) insert(ctx context.Context, row store.Row, labels any) (bool, er
 
 func (s *Store) update(ctx context.Context, row store.Row, labels any) (bool, error) {
 	parentKind, parentID := parent(row)
-	done, err := s.exec(ctx, s.statements.update, due(row), row.Data, string(row.Kind), row.ID, row.Version,
+	return s.exec(ctx, s.statements.update, due(row), row.Data, string(row.Kind), row.ID, row.Version,
 		parentKind, parentID, orNull(row.Unique), labels)
-	if done || err != nil {
-		return done, err
+}
+
+func (s *Store) replace(ctx context.Context, row store.Row, labels any, st state) (bool, error) {
+	parentKind, parentID := parent(row)
+	if st.sameUnique {
+		return s.exec(ctx, s.statements.relabel, due(row), row.Data, labels, string(row.Kind), row.ID, row.Version,
+			parentKind, parentID, orNull(row.Unique))
 	}
-	st, err := s.state(ctx, row)
-	if err != nil || st.refusePut(row) != nil {
-		return false, err // settle looks again, and gives the reason
-	}
-	return s.exec(ctx, s.statements.replace, due(row), row.Data, orNull(row.Unique), labels,
+	return s.exec(ctx, s.statements.replace, due(row), row.Data, labels, orNull(row.Unique),
 		string(row.Kind), row.ID, row.Version, parentKind, parentID)
 }
 
@@ -113,24 +124,25 @@ func (s *Store) Delete(ctx context.Context, key store.Key, version int64) error 
 	if err := row.Validate(); err != nil {
 		return err
 	}
+	drop := func(state) (bool, error) {
+		return s.exec(ctx, s.statements.drop, string(key.Kind), key.ID, version)
+	}
 	return s.write(ctx, func() error {
-		return s.settle(ctx, func() (bool, error) {
-			return s.exec(ctx, s.statements.drop, string(key.Kind), key.ID, version)
-		}, func(st state) error { return st.refuseDelete(version) }, row)
+		return s.settle(ctx, row, drop, drop, func(st state) error { return st.refuseDelete(version) })
 	})
 }
 
-// settle makes attempts until one has written, or until the state of the
-// database is a reason that none can.
-func (s *Store) settle(ctx context.Context, attempt func() (bool, error), refuse func(state) error, row store.Row) error {
+// settle makes a first attempt to write, and others for as long as nothing in
+// the state of the database speaks against the write.
+func (s *Store) settle(ctx context.Context, row store.Row, first, again func(state) (bool, error), refuse func(state) error) error {
+	done, err := first(state{})
 	for range maxAttempts {
-		done, err := attempt()
 		if done || (err != nil && !isRefused(err)) {
 			return err
 		}
-		st, err := s.state(ctx, row)
-		if err != nil {
-			return err
+		st, failed := s.state(ctx, row)
+		if failed != nil {
+			return failed
 		}
 		if err := refuse(st); err != nil {
 			return err
@@ -138,8 +150,9 @@ func (s *Store) settle(ctx context.Context, attempt func() (bool, error), refuse
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		done, err = again(st)
 	}
-	return fmt.Errorf("sqlite: %s: %w: a write is refused for no reason", s.path, ErrCorrupt)
+	return fmt.Errorf("sqlite: %s: %w: a write is refused without a reason", s.path, ErrCorrupt)
 }
 
 // exec runs a statement to its end whatever the context, and reports whether it
@@ -159,13 +172,14 @@ type state struct {
 	taken      bool          // its Unique, by another row
 	hasParent  bool          // the Parent is there
 	sameParent bool          // the stored row has this Parent
+	sameUnique bool          // and this Unique
 }
 
 func (s *Store) state(ctx context.Context, row store.Row) (state, error) {
 	var st state
 	parentKind, parentID := parent(row)
 	err := s.statements.state.QueryRowContext(context.WithoutCancel(ctx), string(row.Kind), row.ID, orNull(row.Unique), parentKind, parentID).
-		Scan(&st.version, &st.taken, &st.hasParent, &st.sameParent)
+		Scan(&st.version, &st.taken, &st.hasParent, &st.sameParent, &st.sameUnique)
 	return st, err
 }
 
