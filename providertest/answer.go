@@ -215,7 +215,11 @@ func (a *Answer) compress() {
 // write sends the answer, and when it is to be cut off, half of it.
 func (a *Answer) write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.Header)
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
+	length := len(a.Body)
+	if a.truncated {
+		length = max(length, 1) // so that even an empty body can be cut off
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(length))
 	if a.Status == http.StatusNoContent || a.Status == http.StatusNotModified {
 		w.Header().Del("Content-Length")
 	}

@@ -134,7 +134,7 @@ func (s *Server) sendBack(redirectURI string, query, answer url.Values) Answer {
 	if strings.Contains(redirectURI, "?") {
 		separator = "&"
 	}
-	a := textAnswer(http.StatusFound, "")
+	a := textAnswer(http.StatusSeeOther, "") // RFC 9700 section 4.12: the form must not be sent on
 	a.Header.Set("Location", redirectURI+separator+answer.Encode())
 	a.Header.Set("Cache-Control", "no-store")
 	return a

@@ -38,6 +38,9 @@ func (s *Server) decide(ctx context.Context, authorizationURL, decision string) 
 	if u.Scheme != "http" || u.Host != s.host || u.Path != "/authorize" {
 		return nil, "", fmt.Errorf("providertest: the authorization URL is not %s/authorize", s.URL)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
 	page, err := s.browse(ctx, http.MethodGet, u, "")
 	if err != nil {
 		return nil, "", err

@@ -28,7 +28,7 @@ const (
 )
 
 // maxBody is the longest request body the provider takes, in bytes.
-const maxBody = 16 << 20
+const maxBody = 4 << 20
 
 // call is one request on its way through the provider.
 type call struct {

@@ -31,7 +31,9 @@ type Fault struct {
 	// Refused fails the request as if nobody listened: nothing is sent. That
 	// can be done in process only; a listener treats it as Dropped.
 	Refused bool
-	// Dropped closes the connection once the request has been read. It is not processed.
+	// Dropped closes the connection once the request has been read. It is not
+	// processed. (net/http repeats a GET by itself when that happens on a
+	// connection it has used before, but no POST.)
 	Dropped bool
 	// Delay passes before the request is processed. A client that gives up
 	// meanwhile leaves it unprocessed, unless Late is set.

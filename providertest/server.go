@@ -14,6 +14,22 @@ import (
 )
 
 // Server is a running provider. All its methods may be called from many goroutines.
+//
+// It speaks RFC 6749 (authorization code, client credentials, refresh), RFC 7636
+// (PKCE with S256), RFC 7009 (revocation), RFC 9207 (iss) and RFC 6750 (bearer
+// tokens), and is strict wherever a real provider may be. Its paths are
+//
+//	/authorize            the consent page
+//	/token                the token endpoint
+//	/revoke               the revocation endpoint
+//	/api/me               who calls, as JSON; GET
+//	/api/echo             what was sent, as JSON, without the credentials
+//	/api/redirect?to=URL  302 to any URL
+//	/api/status/CODE      that status, 200 to 599
+//	/api/ping             an answer that needs no credential
+//
+// The API takes a bearer token, the header X-API-Key, or HTTP Basic, and answers
+// 401 with a WWW-Authenticate header to anything else. Everything is in memory.
 type Server struct {
 	// URL is where the provider is, without a slash at the end:
 	// "http://127.0.0.1:43210", or "http://provider.test" in process.
@@ -182,7 +198,12 @@ func (s *Server) wait(ctx context.Context, d time.Duration) error {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		// Under fake time a deadline may fall on this very moment. Giving up
+		// wins, whichever timer runs first: tests want one outcome.
+		if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+			return context.DeadlineExceeded
+		}
+		return ctx.Err()
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.done:

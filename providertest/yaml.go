@@ -10,7 +10,7 @@ import (
 // can be spoken to, as Options have it:
 //
 //	acme        OAUTH2, authorization code
-//	acme-cc     OAUTH2_CC, client credentials
+//	acme-cc     OAUTH2_CC, client credentials; not with ClientAuthNone
 //	acme-key    API_KEY, in the header X-API-Key
 //	acme-basic  BASIC
 //	acme-none   NONE; of the API, only /ping answers
@@ -20,7 +20,9 @@ func (s *Server) ProvidersYAML() []byte {
 	var y yamlWriter
 	y.text("# A provider to test against, running at " + s.URL + ".")
 	s.oauth2Entry(&y)
-	s.appEntry(&y)
+	if s.options.ClientAuth != ClientAuthNone {
+		s.appEntry(&y)
+	}
 	s.keyEntry(&y)
 	s.basicEntry(&y)
 	y.entry("acme-none", "Acme (no credentials)", "NONE", s.URL)
