@@ -33,8 +33,6 @@ const (
 	orderDue = 'd'
 )
 
-var cursorEncoding = base64.RawURLEncoding.Strict()
-
 // Cursor returns the place that q.After names, and the zero Cursor when After
 // is empty. Text that is not a cursor, or one of the other order, is
 // [ErrInvalid].
@@ -42,8 +40,8 @@ func (q Query) Cursor() (Cursor, error) {
 	if q.After == "" {
 		return Cursor{}, nil
 	}
-	raw, err := cursorEncoding.DecodeString(q.After)
-	if err != nil || len(raw) < 1+crc32.Size {
+	raw, err := base64.RawURLEncoding.DecodeString(q.After)
+	if err != nil || len(raw) < 1+crc32.Size || base64.RawURLEncoding.EncodeToString(raw) != q.After {
 		return Cursor{}, invalid("After is not a cursor")
 	}
 	body, sum := raw[:len(raw)-crc32.Size], raw[len(raw)-crc32.Size:]
@@ -79,7 +77,7 @@ func (q Query) CursorAfter(last Row) string {
 	}
 	raw = append(raw, last.ID...)
 	raw = binary.BigEndian.AppendUint32(raw, crc32.ChecksumIEEE(raw))
-	return cursorEncoding.EncodeToString(raw)
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 func (q Query) order() byte {

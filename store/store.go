@@ -130,8 +130,8 @@ const (
 //	Put of a new row under a Parent that is not there                  ErrNotFound
 //	Put that changes Parent; a negative Version;                       ErrInvalid
 //	  an empty Kind or ID; NUL or invalid UTF-8 in Kind, ID, Unique or
-//	  a Label; a half-filled Parent; Due out of range; a cursor that
-//	  is not ours; a negative Limit
+//	  a Label; a half-filled Parent; Due or DueBefore out of range;
+//	  a cursor that is not ours; a negative Limit
 //	a done context                                                     its error
 //	a closed Store                                                     ErrClosed
 //

@@ -62,7 +62,8 @@ const (
 )
 
 // patiently makes the call again for as long as it finds the file locked by
-// another process, until the context is done or the BusyTimeout is over.
+// another process, until the context is done, the Store closed, or the
+// BusyTimeout over. Until then the call has changed nothing.
 func (s *Store) patiently(ctx context.Context, call func() error) error {
 	err := call()
 	if !isBusy(err) {
@@ -77,6 +78,9 @@ func (s *Store) patiently(ctx context.Context, call func() error) error {
 		case <-ctx.Done():
 			again.Stop()
 			return ctx.Err()
+		case <-s.closed:
+			again.Stop()
+			return store.ErrClosed
 		case <-deadline.C:
 			again.Stop()
 			return s.explain(err)
