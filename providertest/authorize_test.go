@@ -129,6 +129,7 @@ func TestAuthorizationErrorsThatStay(t *testing.T) {
 		{"none of two named", two, []string{"redirect_uri", "-"}},
 		{"not loopback", loopback, []string{"redirect_uri", "http://127.0.0.1.evil.example/"}},
 		{"loopback as user name", loopback, []string{"redirect_uri", "http://127.0.0.1@evil.example/"}},
+		{"loopback with a user name", loopback, []string{"redirect_uri", "http://app@127.0.0.1/"}},
 		{"loopback with a fragment", loopback, []string{"redirect_uri", "http://127.0.0.1/#x"}},
 		{"loopback with another scheme", loopback, []string{"redirect_uri", "ftp://127.0.0.1/"}},
 	} {
@@ -202,6 +203,7 @@ func TestConsentPage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		u.RawQuery += `&x="><script>` // not escaped by whoever made the link
 		page := a.do(a.request(http.MethodGet, u.RequestURI(), ""))
 		equal(t, "status", page.status, http.StatusOK)
 		equal(t, "type", page.header.Get("Content-Type"), htmlType)

@@ -137,6 +137,36 @@ func TestBubbleGate(t *testing.T) {
 	})
 }
 
+// What is in flight is counted out again.
+func TestBubbleConcurrencyInARow(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, a app) {
+		token := a.connect().refresh
+		for range 3 {
+			token = a.mustTokens(a.refresh(token)).refresh
+		}
+		equal(t, "MaxConcurrentRefreshes", a.s.Stats().MaxConcurrentRefreshes, 1)
+		equal(t, "MaxConcurrentPerGrant", a.s.Stats().MaxConcurrentPerGrant, 1)
+	})
+}
+
+// Close waits for the goroutine of every connection, which ends a little after
+// the connection was closed.
+func TestBubbleCloseWaitsForConnections(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, a app) {
+		a.s.countConn(nil, http.StateNew)
+		closed := make(chan struct{})
+		go func() { a.s.Close(); close(closed) }()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("Close did not wait")
+		default:
+		}
+		a.s.countConn(nil, http.StateClosed)
+		<-closed
+	})
+}
+
 func TestBubbleEarlyRefreshes(t *testing.T) {
 	inBubble(t, Options{TokenLifetime: time.Hour, Rotation: RotationNone}, func(t *testing.T, a app) {
 		token := a.connect().refresh

@@ -120,6 +120,16 @@ func TestMemoryIsBounded(t *testing.T) {
 	equal(t, "status", a.me(newest.access).status, 200)
 }
 
+func TestFIFO(t *testing.T) {
+	t.Parallel()
+	var f fifo
+	var dropped []byte
+	for i := range 8 {
+		f.push(hash{byte(i)}, 3, func(h hash) { dropped = append(dropped, h[0]) })
+	}
+	equal(t, "dropped, the oldest first", fmt.Sprint(dropped), "[0 1 2 3 4]")
+}
+
 func TestEarlyRefreshesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := NewInProcess(Options{})

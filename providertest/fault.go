@@ -70,7 +70,7 @@ type Fault struct {
 	// token rotates and what the answer says of it.
 	RefreshToken RefreshTokenAnswer
 	// Fields are set in the answer's JSON object, in place of what is there.
-	// A json.RawMessage is written as it is.
+	// A json.RawMessage is written as it is, apart from white space.
 	Fields map[string]any
 	// Omit are left out of the answer's JSON object.
 	Omit []string

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 )
 
 // faultCase is a fault that strikes one refresh, and what the client sees of it.
@@ -142,7 +143,7 @@ func TestFaultsInTheTokenResponse(t *testing.T) {
 	runFaultCases(t, []faultCase{
 		field("expires_in", `"3600"`), field("expires_in", `3600.0`), field("expires_in", `""`), field("expires_in", `"1h"`),
 		field("expires_in", `-1`), field("expires_in", `0`), field("expires_in", `1e400`), field("expires_in", `null`),
-		field("token_type", `"mac"`), field("token_type", `7`), field("error", `"none"`), field("id_token", `{"a":[1]}`),
+		field("token_type", `"mac"`), field("token_type", `7`), field("scope", `"<a>&b"`), field("error", `"none"`), field("id_token", `{"a":[1]}`),
 		omit("expires_in"), omit("token_type"), omit("access_token"), omit("refresh_token"),
 	})
 }
@@ -270,6 +271,32 @@ func TestFaultHooks(t *testing.T) {
 	})
 }
 
+// However many requests find a fault armed, it strikes as often as it should.
+func TestFaultTimesUnderRace(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, a app) {
+		gate := make(chan struct{})
+		a.s.Fail(Fault{When: func(*http.Request) bool { <-gate; return true }, Status: 503, Times: 2})
+		statuses := make(chan int, 5)
+		for range cap(statuses) {
+			r := a.request("GET", "/api/ping", "")
+			go func() { statuses <- a.do(r).status }()
+		}
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		struck := 0
+		for range cap(statuses) {
+			if <-statuses == 503 {
+				struck++
+			}
+		}
+		equal(t, "struck", struck, 2)
+		a.s.mu.Lock()
+		defer a.s.mu.Unlock()
+		equal(t, "still armed", len(a.s.faults), 0)
+	})
+}
+
 // A hook that panics takes its request down, not the Server.
 func TestFaultHookPanics(t *testing.T) {
 	t.Parallel()
@@ -295,6 +322,16 @@ func TestFailRefusesNonsense(t *testing.T) {
 			}()
 			s.Fail(f)
 		}()
+	}
+}
+
+// What Edit does to one answer is not in the next.
+func TestEditStartsAfresh(t *testing.T) {
+	t.Parallel()
+	a := inProcessApp(t, Options{})
+	a.s.Fail(Fault{Times: 2, Header: http.Header{"X-Note": {"note"}}, Edit: func(a *Answer) { a.Header["X-Note"][0] += "!" }})
+	for range 2 {
+		equal(t, "header", a.do(a.request("GET", "/api/ping", "")).header.Get("X-Note"), "note!")
 	}
 }
 

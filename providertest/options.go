@@ -183,7 +183,6 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	o.RedirectURIs = append([]string(nil), o.RedirectURIs...)
 	return o, o.check()
 }
 

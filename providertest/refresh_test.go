@@ -171,6 +171,19 @@ func TestGraceNewPair(t *testing.T) {
 	a.mustTokens(a.refresh(three.refresh))
 }
 
+// The window opens with the first use, and further uses do not prolong it.
+func TestGraceWindowIsNotProlonged(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	a := inProcessApp(t, Options{Grace: time.Minute, GraceAnswer: GraceNewPair, Now: c.now})
+	one := a.connect()
+	a.mustTokens(a.refresh(one.refresh))
+	c.advance(40 * time.Second)
+	a.mustTokens(a.refresh(one.refresh))
+	c.advance(40 * time.Second)
+	a.mustFail(a.refresh(one.refresh), 400, "invalid_grant")
+}
+
 func TestGraceNewestPairOnly(t *testing.T) {
 	t.Parallel()
 	a := inProcessApp(t, Options{Grace: time.Minute, GraceAnswer: GraceNewestPairOnly})

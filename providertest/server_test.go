@@ -74,6 +74,34 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
+// Over the network too, a client that gives up during a delay leaves its request
+// unprocessed, unless the fault is Late.
+func TestGivingUpOverTheNetwork(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} {
+		a := networkApp(t, New(t, withCallback(Options{})))
+		token := a.connect().refresh
+		fault := Fault{Endpoint: Refresh, Delay: time.Hour}
+		if late {
+			fault = Fault{Endpoint: Refresh, Delay: 50 * time.Millisecond, Late: true}
+		}
+		a.s.Fail(fault)
+		ctx, cancel := context.WithCancel(t.Context())
+		r := a.postRequest("/token", "grant_type", "refresh_token", "refresh_token", token).WithContext(ctx)
+		var waiting sync.WaitGroup
+		waiting.Go(func() { wantErr(t, "request", a.do(r).err, context.Canceled) })
+		until(t, "the request is in", func() bool { return a.s.Stats().Requests[Refresh] == 1 })
+		cancel()
+		waiting.Wait()
+		until(t, "the request is over", func() bool {
+			a.s.mu.Lock()
+			defer a.s.mu.Unlock()
+			return a.s.inRefresh == 0
+		})
+		equal(t, "refresh token live", a.s.IsLive(token), !late)
+	}
+}
+
 func TestAfterClose(t *testing.T) {
 	t.Parallel()
 	bothWays(t, Options{}, func(t *testing.T, a app) {

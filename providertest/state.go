@@ -72,7 +72,6 @@ type accessToken struct {
 	issuedAt   time.Time
 	expiresAt  time.Time // zero: never
 	dead       bool
-	queued     bool // to be forgotten one day
 }
 
 type refreshToken struct {
@@ -88,7 +87,6 @@ type refreshToken struct {
 	superseded bool          // replaced by the answer to a later grace refresh of its parent
 	childUsed  bool          // a token issued for it has been used, which ends the grace
 	child      *refreshToken // the newest token issued for it
-	queued     bool          // to be forgotten one day
 }
 
 // Forever is the remaining lifetime of an access token that does not expire.
@@ -158,17 +156,16 @@ func (s *Server) revoke(g *grant) {
 	s.forgetRefresh(g.refresh)
 }
 
-// forgetAccess lets a be forgotten when its turn comes, as it is not current any more.
+// forgetAccess lets a be forgotten when its turn comes. It is called once for
+// each token of a grant, when it stops being the newest of a live grant.
 func (s *Server) forgetAccess(a *accessToken) {
-	if a != nil && !a.queued {
-		a.queued = true
+	if a != nil {
 		s.oldAccess.push(hashOf(a.value), s.options.Remember, s.dropAccess)
 	}
 }
 
 func (s *Server) forgetRefresh(r *refreshToken) {
-	if r != nil && !r.queued {
-		r.queued = true
+	if r != nil {
 		s.oldRefresh.push(hashOf(r.value), s.options.Remember, s.dropRefresh)
 	}
 }
