@@ -136,13 +136,13 @@ func (s *Server) answer(ctx context.Context, c *call) (Answer, error) {
 	if f.processes() {
 		a = s.dispatch(c)
 	}
+	f.shape(&a)
 	if err := s.wait(ctx, f.DelayAfter); err != nil {
 		return Answer{}, err
 	}
 	if f.Lost {
 		return Answer{}, errConnClosed
 	}
-	f.shape(&a)
 	return a, nil
 }
 

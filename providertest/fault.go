@@ -77,7 +77,8 @@ type Fault struct {
 	// Padding adds a field of so many bytes to the answer's JSON object. It
 	// sorts before refresh_token.
 	Padding int
-	// Edit changes the answer after all of the above, however it likes.
+	// Edit changes the answer after all of the above, however it likes. It is
+	// called even if the answer is then Lost, and may block.
 	Edit func(*Answer)
 	// Form writes the answer's JSON object as application/x-www-form-urlencoded.
 	Form bool

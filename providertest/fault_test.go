@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // faultCase is a fault that strikes one refresh, and what the client sees of it.
@@ -30,7 +31,7 @@ func runFaultCases(t *testing.T, cases []faultCase) {
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			bothWays(t, Options{TokenLifetime: 3600e9}, tt.run)
+			bothWays(t, Options{TokenLifetime: time.Hour}, tt.run)
 		})
 	}
 }
@@ -323,6 +324,23 @@ func TestFailRefusesNonsense(t *testing.T) {
 			s.Fail(f)
 		}()
 	}
+}
+
+// Edit comes before the delay and the loss: a test can act at the moment when
+// the provider has done its part.
+func TestEditComesBeforeTheLoss(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, a app) {
+		token := a.connect().refresh
+		begun, edited := time.Now(), time.Duration(-1)
+		issued := ""
+		a.s.Fail(Fault{Endpoint: Refresh, DelayAfter: time.Second, Lost: true, Edit: func(a *Answer) {
+			edited, issued = time.Since(begun), a.RefreshToken
+		}})
+		wantErr(t, "request", a.refresh(token).err, io.EOF)
+		equal(t, "edited after", edited, 0)
+		equal(t, "took", time.Since(begun), time.Second)
+		equal(t, "issued", issued, a.s.Grants()[0].RefreshToken)
+	})
 }
 
 // What Edit does to one answer is not in the next.
