@@ -95,7 +95,9 @@ func (e *env) checkOddLabels(second handle) {
 		row := e.s.put(store.Row{Key: store.Key{Kind: kind, ID: fmt.Sprintf("%03d", i)}, Labels: []string{name}})
 		second.lists(store.Query{Kind: kind, Labels: []string{name}}, row, all)
 	}
-	second.lists(store.Query{Kind: kind, Labels: names}, all)
+	for some := range slices.Chunk(names, 8) {
+		second.lists(store.Query{Kind: kind, Labels: some}, all)
+	}
 }
 
 func checkDue(e *env) {

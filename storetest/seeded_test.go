@@ -1,0 +1,154 @@
+package storetest
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// seededBug is a backend with something wrong.
+type seededBug struct {
+	name   string // what is wrong
+	caught string // a rule that has to catch it; others may as well
+	target Target
+}
+
+func seededBugs() []seededBug {
+	return slices.Concat(
+		valueBugs(), nameBugs(), errorBugs(), versionBugs(), raceBugs(), treeBugs(),
+		pageBugs(), filterBugs(), contextBugs(), toyBugs(), sqliteBugs(), processBugs(),
+	)
+}
+
+// bugVar names the seeded bug that this process, the test binary started by
+// TestSeededBugs, is to run the suite against.
+const bugVar = "STORETEST_BUG"
+
+// TestSeededBugs runs the suite against every seeded bug and fails when one is
+// not caught, or when a rule catches none: a rule that nothing breaks is no
+// rule. A testing.T cannot be faked, so each run is a process of its own.
+//
+// With -v it prints which rules caught which bug.
+func TestSeededBugs(t *testing.T) {
+	if name := os.Getenv(bugVar); name != "" {
+		runSeeded(t, name)
+		return
+	}
+	if testing.Short() {
+		t.Skip("running the suite against every seeded bug takes a minute or two, and -short is set")
+	}
+	t.Parallel()
+	bugs := seededBugs()
+	results := &seededResults{caughtBy: map[string][]string{}}
+	t.Cleanup(func() { results.report(t, bugs) })
+	two := make(chan struct{}, 2) // processes at once
+	for _, bug := range bugs {
+		t.Run(bug.name, func(t *testing.T) {
+			t.Parallel()
+			two <- struct{}{}
+			defer func() { <-two }()
+			caught, output := runInProcess(t, bug.name)
+			results.add(bug.name, caught)
+			if len(caught) == 0 {
+				t.Errorf("no rule caught it:\n%s", output)
+			} else if !slices.Contains(caught, bug.caught) {
+				t.Errorf("%s did not catch it, only %v:\n%s", bug.caught, caught, output)
+			}
+		})
+	}
+}
+
+func runSeeded(t *testing.T, name string) {
+	t.Helper()
+	for _, bug := range seededBugs() {
+		if bug.name == name {
+			bug.target.quick = true
+			Run(t, bug.target)
+			return
+		}
+	}
+	t.Fatalf("there is no seeded bug called %q", name)
+}
+
+// runInProcess returns the rules that failed.
+func runInProcess(t *testing.T, name string) (caught []string, output string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSeededBugs$", "-test.v", "-test.timeout=3m")
+	cmd.Env = append(os.Environ(), bugVar+"="+name)
+	out, err := cmd.CombinedOutput()
+	if err == nil && !bytes.Contains(out, []byte("PASS: TestSeededBugs/")) {
+		t.Fatalf("the suite did not run:\n%s", out)
+	}
+	failed := regexp.MustCompile(`(?m)^ *--- FAIL: TestSeededBugs/(\w+) `)
+	for _, match := range failed.FindAllSubmatch(out, -1) {
+		caught = append(caught, string(match[1]))
+	}
+	slices.Sort(caught)
+	return caught, string(out)
+}
+
+type seededResults struct {
+	mu       sync.Mutex
+	caughtBy map[string][]string
+}
+
+func (r *seededResults) add(name string, caught []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.caughtBy[name] = caught
+}
+
+// report prints the table and looks for rules that caught nothing.
+func (r *seededResults) report(t *testing.T, bugs []seededBug) {
+	t.Helper()
+	if len(r.caughtBy) == 0 {
+		return // another test was selected
+	}
+	var table strings.Builder
+	caughtBy := map[string]int{}
+	for _, bug := range bugs {
+		rules, ran := r.caughtBy[bug.name]
+		if !ran {
+			continue
+		}
+		fmt.Fprintf(&table, "%-70s | %s\n", bug.name, cmp.Or(strings.Join(rules, " "), "SURVIVED"))
+		for _, rule := range rules {
+			caughtBy[rule]++
+		}
+	}
+	t.Logf("%d seeded bugs, and the rules that caught them:\n%s", len(r.caughtBy), table.String())
+	if len(r.caughtBy) < len(bugs) {
+		t.Logf("only %d of %d ran, so whether every rule catches one cannot be told", len(r.caughtBy), len(bugs))
+		return
+	}
+	for _, rule := range rules() {
+		if caughtBy[rule.name] == 0 {
+			t.Errorf("the rule %s caught no bug", rule.name)
+		}
+	}
+}
+
+func TestSeededBugNames(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, rule := range rules() {
+		known[rule.name] = true
+	}
+	seen := map[string]bool{}
+	for _, bug := range seededBugs() {
+		if seen[bug.name] {
+			t.Errorf("two bugs are called %q", bug.name)
+		}
+		seen[bug.name] = true
+		if !known[bug.caught] {
+			t.Errorf("%q is to be caught by %s, which is no rule", bug.name, bug.caught)
+		}
+	}
+}
