@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 	"sync"
 
@@ -118,15 +119,18 @@ func (s *Store) narrowest(ctx context.Context, q store.Query, cursor store.Curso
 		if n < fewest {
 			best, fewest = c, n
 		}
+		if n == 0 {
+			break // nothing can match
+		}
 	}
 	return best, nil
 }
 
-// statement is the text of a SELECT and its arguments, grown side by side.
+// statement is the text of a SELECT and its arguments, grown side by side. There
+// are less than a hundred different texts.
 type statement struct {
-	text   strings.Builder
-	args   []any
-	labels int // conditions on labels: what makes the number of texts unbounded
+	text strings.Builder
+	args []any
 }
 
 func (b *statement) add(text string, args ...any) {
@@ -152,13 +156,11 @@ func listStatement(q store.Query, cursor store.Cursor, from source) statement {
 	if q.Parent != (store.Key{}) && from.index != byParent {
 		b.add(" AND r.parent_kind = ? AND r.parent_id = ?", string(q.Parent.Kind), q.Parent.ID)
 	}
-	for i, label := range q.Labels {
-		if from.index == byLabel && i == from.label {
-			continue
-		}
-		b.labels++
-		b.add(" AND EXISTS (SELECT 1 FROM record_label AS x WHERE x.kind = r.kind AND x.label = ? AND x.id = r.id)", label)
+	labels := q.Labels
+	if from.index == byLabel {
+		labels = slices.Delete(slices.Clone(labels), from.label, from.label+1)
 	}
+	b.having(labels)
 	if q.DueBefore.IsZero() {
 		b.add(" ORDER BY "+id+" LIMIT ?", q.Limit+1)
 	} else {
@@ -182,6 +184,24 @@ func (b *statement) from(q store.Query, from source) {
 	default:
 		b.add("record AS r INDEXED BY "+from.index+" WHERE r.kind = ?", kind)
 	}
+}
+
+// fewLabels is up to how many labels have a condition each, which is quicker;
+// more are handed over as one list.
+const fewLabels = 4
+
+// having adds the condition that a row has all the labels. It is not made of
+// EXISTS, which SQLite would turn into joins, and plan for seconds when there
+// are many.
+func (b *statement) having(labels []string) {
+	if len(labels) <= fewLabels {
+		for _, label := range labels {
+			b.add(" AND (SELECT 1 FROM record_label AS x WHERE x.kind = r.kind AND x.label = ? AND x.id = r.id)", label)
+		}
+		return
+	}
+	b.add(" AND (SELECT count(*) FROM json_each(?) AS j CROSS JOIN record_label AS x"+
+		" ON x.kind = r.kind AND x.label = j.value AND x.id = r.id) = ?", encodeLabels(labels), len(labels))
 }
 
 // countStatement counts what a page would read of an index, up to most.
@@ -218,40 +238,33 @@ type listCache struct {
 	prepared map[string]*sql.Stmt
 }
 
-// maxCachedLabels keeps the listCache finite: with up to so many conditions on
-// labels there are some fifty texts.
-const maxCachedLabels = 4
-
 func (s *Store) query(ctx context.Context, stmt statement) (*sql.Rows, error) {
-	text := stmt.text.String()
-	if stmt.labels > maxCachedLabels {
-		return s.readers.QueryContext(ctx, text, stmt.args...)
-	}
-	s.lists.mu.Lock()
-	prepared := s.lists.prepared[text]
-	s.lists.mu.Unlock()
-	if prepared == nil {
-		var err error
-		if prepared, err = s.prepareList(ctx, text); err != nil {
-			return nil, err
-		}
+	prepared, err := s.lists.get(ctx, s.readers, stmt.text.String())
+	if err != nil {
+		return nil, err
 	}
 	return prepared.QueryContext(ctx, stmt.args...)
 }
 
-func (s *Store) prepareList(ctx context.Context, text string) (*sql.Stmt, error) {
-	fresh, err := s.readers.PrepareContext(ctx, text)
+func (c *listCache) get(ctx context.Context, db *sql.DB, text string) (*sql.Stmt, error) {
+	c.mu.Lock()
+	prepared := c.prepared[text]
+	c.mu.Unlock()
+	if prepared != nil {
+		return prepared, nil
+	}
+	fresh, err := db.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, err
 	}
-	s.lists.mu.Lock()
-	defer s.lists.mu.Unlock()
-	if first := s.lists.prepared[text]; first != nil { // another goroutine was faster
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if first := c.prepared[text]; first != nil { // another goroutine was faster
 		return first, fresh.Close()
 	}
-	if s.lists.prepared == nil {
-		s.lists.prepared = make(map[string]*sql.Stmt)
+	if c.prepared == nil {
+		c.prepared = make(map[string]*sql.Stmt)
 	}
-	s.lists.prepared[text] = fresh
+	c.prepared[text] = fresh
 	return fresh, nil
 }

@@ -67,13 +67,8 @@ func (s *Store) Put(ctx context.Context, row store.Row) (store.Row, error) {
 		return store.Row{}, fmt.Errorf("%w: Data is longer than %d bytes", store.ErrInvalid, maxData)
 	}
 	row = row.Normalize()
-	labels, err := encodeLabels(row.Labels)
-	if err != nil {
-		return store.Row{}, err
-	}
-	err = s.write(ctx, func() error {
-		return s.put(ctx, row, labels)
-	})
+	labels := encodeLabels(row.Labels)
+	err := s.write(ctx, func() error { return s.put(ctx, row, labels) })
 	if err != nil {
 		return store.Row{}, err
 	}
