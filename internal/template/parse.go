@@ -30,6 +30,9 @@ type part struct {
 	ref    Ref
 	now    *nowExpr
 	call   *callExpr
+
+	carriesPath bool // of a variable in a URL, see Options
+	carriesDots bool
 }
 
 // callExpr is ${name(arg, ...)}.

@@ -11,7 +11,6 @@ import (
 type URL struct {
 	src   string
 	field string
-	opts  Options
 	alts  []urlAlternative
 	all   []alternative
 }
@@ -69,8 +68,9 @@ func compileURL(src string, o Options, relative bool) (*URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &URL{src: src, field: o.Field, opts: o, all: all}
+	u := &URL{src: src, field: o.Field, all: all}
 	for _, a := range all {
+		markParts(a.parts, o)
 		d := divider{field: o.Field, relative: relative}
 		if err := d.divide(a); err != nil {
 			return nil, err
@@ -78,6 +78,16 @@ func compileURL(src string, o Options, relative bool) (*URL, error) {
 		u.alts = append(u.alts, d.out)
 	}
 	return u, nil
+}
+
+// markParts asks the options once what they say of each variable.
+func markParts(parts []part, o Options) {
+	for i := range parts {
+		if p := &parts[i]; p.kind == refPart {
+			p.carriesPath = o.CarriesPath != nil && o.CarriesPath(p.ref)
+			p.carriesDots = o.CarriesDots != nil && o.CarriesDots(p.ref)
+		}
+	}
 }
 
 // String returns the template as it was written.

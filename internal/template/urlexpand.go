@@ -119,12 +119,11 @@ func (x *expander) authority() error {
 		}
 		place := a.place(i)
 		if place == WholeHost {
-			if v, port, err = x.wholeHost(v, p.ref); err != nil {
+			if v, port, err = x.wholeHost(v, p); err != nil {
 				return err
 			}
 		}
-		dots := place != Inner || x.url.opts.CarriesDots != nil && x.url.opts.CarriesDots(p.ref)
-		if reason := hostReason(v, dots); reason != "" {
+		if reason := hostReason(v, place != Inner || p.carriesDots); reason != "" {
 			return x.refuse(p.ref, reason)
 		}
 		last = p.ref
@@ -148,11 +147,12 @@ func (x *expander) authority() error {
 // wholeHost takes apart a value that fills the whole host: "host", "host:port",
 // either with the scheme of the template before it, or with a path behind it
 // where the variable was declared to carry one.
-func (x *expander) wholeHost(v string, r Ref) (host, port string, err error) {
+func (x *expander) wholeHost(v string, p part) (host, port string, err error) {
+	r := p.ref
 	v, _ = cutPrefixFold(v, x.alt.scheme+"://")
 	host, path, slash := strings.Cut(v, "/")
 	if slash && path != "" {
-		if x.url.opts.CarriesPath == nil || !x.url.opts.CarriesPath(r) {
+		if !p.carriesPath {
 			return "", "", x.refuse(r, "a host name is expected, without a path")
 		}
 		x.path = append(x.path, '/')
@@ -251,7 +251,7 @@ func (x *expander) appendPath() error {
 			return err
 		}
 		last = p.ref
-		if p.kind == refPart && x.url.opts.CarriesPath != nil && x.url.opts.CarriesPath(p.ref) {
+		if p.carriesPath {
 			// The template has slashes of its own around the variable.
 			v = strings.TrimSuffix(strings.TrimPrefix(v, "/"), "/")
 			if err := x.appendSegments(v, p.ref); err != nil {
