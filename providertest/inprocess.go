@@ -16,7 +16,7 @@ import (
 // network, in the caller's goroutine, and returns when they are answered or their
 // context is done. It reaches no other host.
 //
-// It behaves as [http.Transport] does where clients can tell: the WroteHeaders,
+// It behaves as [http.Transport] does where clients can tell: the GetConn, WroteHeaders,
 // WroteRequest and GotFirstResponseByte hooks of [httptrace.ClientTrace] fire; an
 // answer that never comes is [io.EOF], one cut off [io.ErrUnexpectedEOF], a refused
 // connection and an unknown host a [net.OpError]; and a gzipped answer is
@@ -34,6 +34,10 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	trace := httptrace.ContextClientTrace(ctx)
+	if trace != nil && trace.GetConn != nil {
+		trace.GetConn(r.URL.Host)
+	}
 	if r.URL.Scheme != "http" || r.URL.Host != t.s.host {
 		return nil, dialError(&net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true})
 	}
@@ -48,7 +52,6 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 		_, _ = t.s.run(ctx, c)
 		return nil, dialError(syscall.ECONNREFUSED)
 	}
-	trace := httptrace.ContextClientTrace(ctx)
 	traceSent(trace)
 	a, err := t.serve(ctx, c)
 	if err != nil {

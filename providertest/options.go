@@ -165,7 +165,7 @@ var errOptions = errors.New("providertest: invalid Options")
 // withDefaults returns o with every field filled in, or what is wrong with it.
 func (o Options) withDefaults() (Options, error) {
 	orString(&o.ClientID, "acme-client")
-	orString(&o.ClientSecret, "acme secret+/=%&?é")
+	orString(&o.ClientSecret, "acme secret+/=%&?~")
 	orString(&o.APIKey, "acme-api-key")
 	orString(&o.Username, "alice@example.com")
 	orString(&o.Password, "acme:password")
