@@ -15,9 +15,9 @@ type Fields struct {
 	AccessToken, RefreshToken, TokenType, ExpiresIn, Scope string
 	Error, ErrorDescription                                string
 
-	// Alternate is where to look when there is no access token: at a string
-	// that is one, or at an object with the standard names in it.
-	Alternate string
+	// Alternates are where to look, in order, when there is no access token: at
+	// a string that is one, or at an object with the standard names in it.
+	Alternates []string
 }
 
 // Answer is what a token endpoint said, as far as it could be understood.
@@ -51,7 +51,7 @@ func Parse(body []byte, f Fields) *Answer {
 		return &Answer{
 			RefreshToken: scanString(text, lastSegment(f.RefreshToken)),
 			AccessToken:  scanString(text, lastSegment(f.AccessToken)),
-			ErrorCode:    errorCode(scanString(text, lastSegment(f.Error))),
+			ErrorCode:    ErrorCode(scanString(text, lastSegment(f.Error))),
 		}
 	}
 	a := &Answer{
@@ -65,8 +65,10 @@ func Parse(body []byte, f Fields) *Answer {
 	if scope := At(values, f.Scope); scope != nil {
 		a.Scope, a.HasScope = scopeText(scope), true
 	}
-	if a.AccessToken == "" && f.Alternate != "" {
-		a.alternate(At(values, f.Alternate))
+	for _, path := range f.Alternates {
+		if a.AccessToken == "" {
+			a.alternate(At(values, path))
+		}
 	}
 	a.readError(At(values, f.Error), At(values, f.ErrorDescription))
 	return a
@@ -113,11 +115,11 @@ func (a *Answer) readError(code, description any) {
 	a.ErrorDescription = scalar(description)
 	m, ok := code.(map[string]any)
 	if !ok {
-		a.ErrorCode = errorCode(scalar(code))
+		a.ErrorCode = ErrorCode(scalar(code))
 		return
 	}
 	for _, name := range []string{"code", "type", "status"} {
-		if c := errorCode(scalar(m[name])); c != "" {
+		if c := ErrorCode(scalar(m[name])); c != "" {
 			a.ErrorCode = c
 			break
 		}
@@ -242,9 +244,9 @@ func lifetime(v any) time.Duration {
 	return d
 }
 
-// errorCode keeps what looks like a code. Anything else is text, which may hold
-// anything.
-func errorCode(s string) string {
+// ErrorCode keeps what looks like an error code of RFC 6749. Anything else is
+// text, which may hold anything, and becomes the empty string.
+func ErrorCode(s string) string {
 	if len(s) > 64 {
 		return ""
 	}

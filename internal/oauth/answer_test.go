@@ -49,10 +49,10 @@ func TestParse(t *testing.T) {
 		{name: "nested by data, cut off", body: `{"data":{"token":"AT","refresh":"RT","ttl":`,
 			fields: Fields{AccessToken: "data.token", RefreshToken: "data.refresh"}, want: plain},
 		{name: "alternate object", body: `{"ok":true,"authed_user":{"access_token":"AT","refresh_token":"RT","expires_in":60}}`,
-			fields: Fields{Alternate: "authed_user"}, want: Answer{AccessToken: "AT", RefreshToken: "RT", ExpiresIn: time.Minute}},
-		{name: "alternate string", body: `{"token":"AT"}`, fields: Fields{Alternate: "token"}, want: Answer{AccessToken: "AT"}},
+			fields: Fields{Alternates: []string{"authed_user"}}, want: Answer{AccessToken: "AT", RefreshToken: "RT", ExpiresIn: time.Minute}},
+		{name: "alternate string", body: `{"token":"AT"}`, fields: Fields{Alternates: []string{"token"}}, want: Answer{AccessToken: "AT"}},
 		{name: "alternate not needed", body: `{"access_token":"AT","authed_user":{"access_token":"XX"}}`,
-			fields: Fields{Alternate: "authed_user"}, want: Answer{AccessToken: "AT"}},
+			fields: Fields{Alternates: []string{"authed_user"}}, want: Answer{AccessToken: "AT"}},
 		{name: "error", body: `{"error":"invalid_grant","error_description":"gone"}`,
 			want: Answer{ErrorCode: "invalid_grant", ErrorDescription: "gone"}},
 		{name: "error object", body: `{"error":{"code":190,"type":"OAuthException","message":"gone"}}`,
@@ -124,7 +124,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"access_token":"x",`, `}`)
 	f.Add(``, `,"expires_in":"1h"}`)
 	f.Fuzz(func(t *testing.T, before, after string) {
-		Parse([]byte(before+after), Fields{AccessToken: after, Alternate: before})
+		Parse([]byte(before+after), Fields{AccessToken: after, Alternates: []string{before}})
 		if strings.Contains(after, "refresh_token") {
 			return
 		}

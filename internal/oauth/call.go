@@ -26,6 +26,7 @@ const (
 	AuthBasicRaw ClientAuth = "basic_raw" // header, not encoded, which many servers expect instead
 	AuthCustom   ClientAuth = "custom"    // as the parameters username and password
 	AuthNone     ClientAuth = "none"      // a public client: client_id alone
+	AuthAbsent   ClientAuth = "absent"    // the caller has put something into the header
 )
 
 // Format is how parameters are sent.
@@ -118,6 +119,7 @@ func (c *Call) authenticate(params map[string]any, header http.Header) error {
 		params["password"] = c.ClientSecret
 	case AuthNone:
 		params["client_id"] = c.ClientID
+	case AuthAbsent:
 	default:
 		return fmt.Errorf("oauth: client authentication %q is not known", string(c.Auth))
 	}

@@ -2,12 +2,9 @@ package oauth
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
@@ -47,6 +44,25 @@ func (e *Error) Unwrap() error { return e.Err }
 // error means that the answer has an access token. With an error, the answer is
 // nil or has a new refresh token all the same, which must be kept.
 func Send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) (*Answer, *Error) {
+	answer, failure := send(ctx, rt, call, now)
+	if failure == nil || answer != nil && success(answer.Status) && answer.RefreshToken != "" {
+		return answer, failure
+	}
+	return nil, failure
+}
+
+// Notify makes a call once whose answer is its status, such as a revocation
+// (RFC 7009 section 2.2).
+func Notify(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) *Error {
+	answer, failure := send(ctx, rt, call, now)
+	if answer != nil && success(answer.Status) && answer.ErrorCode == "" {
+		return nil
+	}
+	return failure
+}
+
+// send makes the call. The answer is nil when there was none.
+func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) (*Answer, *Error) {
 	req, err := call.request(ctx)
 	if err != nil {
 		return nil, &Error{Class: Config, Err: err}
@@ -64,7 +80,7 @@ func Send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 		if errors.Is(err, outbound.ErrForbidden) || asked.Load() && !wrote.Load() {
 			class = NotSent
 		}
-		return nil, &Error{Class: class, Err: safeCause(ctx, err)}
+		return nil, &Error{Class: class, Err: outbound.SafeError(ctx, err)}
 	}
 	defer resp.Body.Close()
 	// A body that breaks off may still hold the tokens.
@@ -85,47 +101,9 @@ func Send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 		RetryAfter:  retryAfter(resp.Header, now()),
 	}
 	if readErr != nil && answer.ErrorCode == "" {
-		failure.Class, failure.Err = Ambiguous, safeCause(ctx, readErr)
+		failure.Class, failure.Err = Ambiguous, outbound.SafeError(ctx, readErr)
 	}
-	if success(resp.StatusCode) && answer.RefreshToken != "" {
-		return answer, failure
-	}
-	return nil, failure
+	return answer, failure
 }
 
 func success(status int) bool { return status >= 200 && status < 300 }
-
-// safeCause keeps the errors whose text cannot hold a part of the request or
-// the answer. net/http quotes bytes of a malformed response in its own.
-func safeCause(ctx context.Context, err error) error {
-	var (
-		op     *net.OpError
-		dns    *net.DNSError
-		cert   *tls.CertificateVerificationError
-		record tls.RecordHeaderError
-		alert  tls.AlertError
-		host   x509.HostnameError
-	)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.As(err, &dns):
-		return dns
-	case errors.As(err, &op):
-		return op
-	case errors.As(err, &cert):
-		return cert
-	case errors.As(err, &host):
-		return host
-	case errors.As(err, &record):
-		return errors.New("the server does not speak TLS")
-	case errors.As(err, &alert):
-		return alert
-	case errors.Is(err, outbound.ErrForbidden):
-		return err
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return io.ErrUnexpectedEOF
-	default:
-		return errors.New("the connection failed")
-	}
-}

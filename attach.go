@@ -1,0 +1,124 @@
+package tieline
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tieline/tieline/internal/outbound"
+	"github.com/tieline/tieline/internal/spec"
+	"github.com/tieline/tieline/internal/template"
+)
+
+// attach puts the connection's credential on a request.
+func (c *core) attach(s *subject, req *http.Request) error {
+	m, ok := c.modes[AuthMode(s.provider.AuthMode)]
+	if !ok {
+		return ErrWrongMode
+	}
+	return m.attach(c, s, req)
+}
+
+// attachParts adds the headers and query parameters of the provider's data.
+// standard sets the header of the auth mode; it is left out where the data
+// says itself where the credential goes.
+func (c *core) attachParts(s *subject, req *http.Request, standard func(http.Header)) error {
+	e := s.provider
+	if !placesCredential(e) {
+		standard(req.Header)
+	}
+	env := s.env(c)
+	for _, p := range e.ProxyHeaders {
+		// What the caller set stays, unless it is where the credential goes.
+		if req.Header.Get(p.Name) != "" && !carriesCredential(p.Value) && !strings.EqualFold(p.Name, "Authorization") {
+			continue
+		}
+		v, send, err := p.Expand(env)
+		if err != nil {
+			return configError(err)
+		}
+		if send {
+			req.Header.Set(p.Name, v)
+		}
+	}
+	return addQuery(e.ProxyQuery, env, req.URL)
+}
+
+// addQuery sets parameters without disturbing the rest of the query, which may
+// be in an order or an encoding that matters to the caller.
+func addQuery(params []spec.Param, env *template.Env, u *url.URL) error {
+	for _, p := range params {
+		v, send, err := p.Expand(env)
+		if err != nil {
+			return configError(err)
+		}
+		if !send {
+			continue
+		}
+		q := u.Query()
+		if q.Has(p.Name) {
+			q.Set(p.Name, v)
+			u.RawQuery = q.Encode()
+			continue
+		}
+		if u.RawQuery != "" {
+			u.RawQuery += "&"
+		}
+		u.RawQuery += url.QueryEscape(p.Name) + "=" + url.QueryEscape(v)
+	}
+	return nil
+}
+
+// placesCredential says whether the data of a provider puts the token
+// somewhere itself.
+func placesCredential(e *spec.Entry) bool {
+	for _, list := range [][]spec.Param{e.ProxyHeaders, e.ProxyQuery} {
+		for _, p := range list {
+			if carriesCredential(p.Value) || strings.EqualFold(p.Name, "Authorization") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// carriesCredential says whether a template has a secret of the connection in it.
+func carriesCredential(t *template.Text) bool {
+	for _, r := range t.Refs() {
+		switch {
+		case r.Space == "credentials":
+			return true
+		case r.Space == "" && (r.Name == "accessToken" || r.Name == "apiKey"):
+			return true
+		}
+	}
+	return false
+}
+
+// reaches says whether the credential of a connection with this base URL may be
+// sent to target: the same origin, or a host that the provider's data lists.
+func reaches(e *spec.Entry, base, target *url.URL) bool {
+	if sameOrigin(base, target) {
+		return true
+	}
+	return target.Scheme == "https" && portOf(target) == "443" && outbound.MatchHost(e.APIHosts, target.Hostname())
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && portOf(a) == portOf(b) && strings.EqualFold(trimDot(a.Hostname()), trimDot(b.Hostname()))
+}
+
+func trimDot(host string) string { return strings.TrimSuffix(host, ".") }
+
+func portOf(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	switch u.Scheme {
+	case "https":
+		return "443"
+	case "http":
+		return "80"
+	}
+	return ""
+}

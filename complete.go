@@ -1,0 +1,149 @@
+package tieline
+
+import (
+	"context"
+	"crypto/hmac"
+	"errors"
+	"net/url"
+
+	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/store"
+)
+
+// maxCallbackValue bounds a parameter of a callback, in bytes.
+const maxCallbackValue = 8 << 10
+
+// Complete ends an authorization: it checks that the callback belongs to what
+// the browser with this binding started, exchanges the code and stores the
+// connection. callback is the query of the request to [Config.CallbackURL],
+// binding what was kept in the browser.
+//
+// An authorization is completed once, however many callbacks race. ErrState
+// says that there is none that fits; ErrDenied that the user or the provider
+// refused; ErrTokenEndpoint that the code could not be exchanged. Once the code
+// is on its way the connection is stored even if ctx is done.
+func (m *Connections) Complete(ctx context.Context, binding string, callback url.Values) (Connection, error) {
+	conn, err := m.core.complete(ctx, binding, callback)
+	return conn, opError("connections: complete", err, conn.Integration, conn.ID)
+}
+
+func (c *core) complete(ctx context.Context, binding string, callback url.Values) (Connection, error) {
+	row, a, err := c.pending(ctx, binding, callback)
+	if err != nil {
+		return Connection{}, err
+	}
+	i, err := c.integrationByID(ctx, row.Parent)
+	if errors.Is(err, store.ErrNotFound) || err == nil && i.rec.Deleting {
+		err = ErrState
+	}
+	if err != nil {
+		return Connection{}, err
+	}
+	named := Connection{ID: a.Connection, Integration: i.row.Unique}
+	begin, ok := c.modes[AuthMode(i.entry.AuthMode)].(beginner)
+	if !ok {
+		return named, ErrWrongMode
+	}
+	// Whoever deletes the row has won the race of all callbacks.
+	err = c.store.Delete(ctx, row.Key, row.Version)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+		err = ErrState
+	}
+	if err != nil {
+		return named, err
+	}
+	conn, err := detach(c, ctx, func(ctx context.Context) (Connection, error) {
+		return c.exchangeCode(ctx, begin, i, a, callback)
+	})
+	if err != nil {
+		return named, err
+	}
+	return conn, nil
+}
+
+// pending finds the authorization that a callback is for.
+func (c *core) pending(ctx context.Context, binding string, callback url.Values) (store.Row, *authorization, error) {
+	state := callback.Get("state")
+	if len(callback["state"]) != 1 || state == "" || len(state) > maxName || binding == "" || len(binding) > maxName {
+		return store.Row{}, nil, ErrState
+	}
+	for _, mac := range c.keys.MACs(purposeState, []byte(state)) {
+		row, err := c.store.Get(ctx, store.Key{Kind: kindAuthorization, ID: encodeID(mac)})
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return store.Row{}, nil, err
+		}
+		a, err := c.openAuthorization(row.ID, row.Data)
+		if err != nil {
+			return store.Row{}, nil, err
+		}
+		// A wrong browser does not use it up for the right one.
+		if !c.bound(binding, a.BindingMAC) || !c.now().Before(a.ExpiresAt) {
+			return store.Row{}, nil, ErrState
+		}
+		return row, a, nil
+	}
+	return store.Row{}, nil, ErrState
+}
+
+func (c *core) bound(binding string, want []byte) bool {
+	ok := false
+	for _, mac := range c.keys.MACs(purposeBinding, []byte(binding)) {
+		ok = hmac.Equal(mac, want) || ok
+	}
+	return ok
+}
+
+// exchangeCode goes from a callback that was found to be good to a connection.
+func (c *core) exchangeCode(ctx context.Context, begin beginner, i *integration, a *authorization, callback url.Values) (Connection, error) {
+	fail := func(err error) (Connection, error) {
+		c.emit(ctx, Event{Type: EventConnectFailed, Integration: i.row.Unique, Connection: a.Connection, Provider: i.entry.Name, Err: err})
+		return Connection{}, err
+	}
+	if err := checkCallback(i, callback); err != nil {
+		return fail(err)
+	}
+	d, err := c.draft(ctx, i, a.Connection, a.input())
+	if err != nil {
+		return fail(err)
+	}
+	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	defer cancel()
+	res, err := begin.complete(tctx, c, d.subject(a.client()), a, callback)
+	if err != nil {
+		return fail(err)
+	}
+	return c.connect(ctx, d, res)
+}
+
+// checkCallback refuses what a provider, or somebody in its place, must not send.
+func checkCallback(i *integration, callback url.Values) error {
+	e := i.entry
+	for name, values := range callback {
+		if len(values) > 0 && len(values[0]) > maxCallbackValue {
+			return &FieldError{Field: "callback." + e.CodeParam, Reason: "a parameter is too long"}
+		}
+		if len(values) > 1 && (name == "error" || name == "iss" || name == e.CodeParam) {
+			return &FieldError{Field: "callback." + name, Reason: "is given twice"}
+		}
+	}
+	// RFC 9207 section 2.4: another issuer's answer means that the user was sent
+	// to the wrong place, whatever else it says.
+	iss := callback.Get("iss")
+	if e.Issuer != "" && (iss != "" || e.IssuerRequired) && iss != e.Issuer {
+		return &FieldError{Field: "callback.iss", Reason: "is not the provider's issuer"}
+	}
+	if callback.Has("error") {
+		code := oauth.ErrorCode(callback.Get("error"))
+		if code == "" {
+			code = "unknown"
+		}
+		return &AuthorizationError{Code: code, Description: NewSecret(callback.Get("error_description"))}
+	}
+	if callback.Get(e.CodeParam) == "" {
+		return &FieldError{Field: "callback." + e.CodeParam, Reason: "is missing"}
+	}
+	return nil
+}

@@ -1,0 +1,328 @@
+package tieline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tieline/tieline/internal/record"
+	"github.com/tieline/tieline/store"
+)
+
+// ConnectionInput is what a connection is made of.
+type ConnectionInput struct {
+	// Credential is of the type that the provider's auth mode takes: *APIKey,
+	// *Basic, *ClientCredentials, *OAuth2Token (to import only), or nil or *None
+	// for a provider that asks for nothing.
+	Credential Credential
+
+	// Config, Metadata, Tags, EndUser and WebhookURL are as in [Connection]. When
+	// a connection of this ID exists, those that are nil or empty stay as they are.
+	Config     map[string]string
+	Metadata   json.RawMessage
+	Tags       map[string]string
+	EndUser    *EndUser
+	WebhookURL string
+
+	// NewOnly refuses, with ErrExists, to give an existing connection a new
+	// credential.
+	NewOnly bool
+
+	// SkipVerification stores an imported credential without trying it out.
+	// Create does not look at it.
+	SkipVerification bool
+}
+
+// Create makes a connection of something that the user was given by the
+// provider: an API key, a user name and password, a client of its own. It is
+// tried out first where the provider's data says how. An empty id gets a random
+// one. If a connection of this ID exists, it gets the new credential in
+// place, and keeps its metadata.
+//
+// The errors are [*FieldError], ErrWrongMode, ErrVerification, ErrTokenEndpoint,
+// ErrExists and ErrNotFound for the integration. Nothing is stored with an error.
+func (m *Connections) Create(ctx context.Context, integration, id string, in ConnectionInput) (Connection, error) {
+	conn, err := m.core.createConnection(ctx, integration, id, in, func(ctx context.Context, s *subject) (refreshed, error) {
+		mode, ok := m.core.modes[AuthMode(s.provider.AuthMode)].(creator)
+		if !ok {
+			return refreshed{}, fmt.Errorf("%w: connections to a provider of mode %s are not created this way", ErrWrongMode, s.provider.AuthMode)
+		}
+		return mode.create(ctx, m.core, s)
+	})
+	return conn, opError("connections: create", err, integration, id)
+}
+
+// Import makes a connection of a credential that was obtained elsewhere, a token
+// and a refresh token among others. What can be tried out without changing it
+// is, unless SkipVerification is set. Otherwise it is like [Connections.Create].
+func (m *Connections) Import(ctx context.Context, integration, id string, in ConnectionInput) (Connection, error) {
+	conn, err := m.core.createConnection(ctx, integration, id, in, func(ctx context.Context, s *subject) (refreshed, error) {
+		mode, ok := m.core.modes[AuthMode(s.provider.AuthMode)].(importer)
+		if !ok {
+			return refreshed{}, fmt.Errorf("%w: credentials of mode %s cannot be imported", ErrWrongMode, s.provider.AuthMode)
+		}
+		return mode.imported(ctx, m.core, s, !in.SkipVerification)
+	})
+	return conn, opError("connections: import", err, integration, id)
+}
+
+func (c *core) createConnection(ctx context.Context, key, id string, in ConnectionInput, obtain func(context.Context, *subject) (refreshed, error)) (Connection, error) {
+	i, err := c.usableIntegration(ctx, key)
+	if err != nil {
+		return Connection{}, err
+	}
+	if id == "" {
+		if id, err = c.newConnectionID(); err != nil {
+			return Connection{}, err
+		}
+	}
+	d, err := c.draft(ctx, i, id, in)
+	if err != nil {
+		return Connection{}, err
+	}
+	cred, err := credentialFor(AuthMode(i.entry.AuthMode), in.Credential)
+	if err != nil {
+		return Connection{}, err
+	}
+	// What was obtained from the provider is kept even if the caller leaves.
+	return detach(c, ctx, func(ctx context.Context) (Connection, error) {
+		res, err := obtain(ctx, d.subject(cred))
+		if err != nil {
+			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
+			return Connection{}, err
+		}
+		return c.connect(ctx, d, res)
+	})
+}
+
+// usableIntegration finds an integration that is not being deleted.
+func (c *core) usableIntegration(ctx context.Context, key string) (*integration, error) {
+	i, err := c.integration(ctx, key)
+	if err == nil && i.rec.Deleting {
+		return nil, ErrNotFound
+	}
+	return i, err
+}
+
+// credentialFor checks that a credential is of the mode's type.
+func credentialFor(mode AuthMode, cred Credential) (Credential, error) {
+	if isNilCredential(cred) {
+		if mode == ModeNone {
+			return &None{}, nil
+		}
+		return nil, &FieldError{Field: "credential", Reason: "is required"}
+	}
+	if cred.Type() != mode {
+		return nil, fmt.Errorf("%w: %w", ErrWrongMode, &FieldError{Field: "credential", Reason: fmt.Sprintf("is of type %s, the provider takes %s", cred.Type(), mode)})
+	}
+	return cred, nil
+}
+
+// draft is a connection that is about to be stored.
+type draft struct {
+	integration *integration
+	id          string
+	in          ConnectionInput
+	plain       map[string]string // config, as it will be
+	secrets     map[string]string
+	rowID       string // of the row that was made for it, once there is one
+}
+
+// draft checks everything about a connection but its credential. Config that is
+// not given is that of the connection which is there.
+func (c *core) draft(ctx context.Context, i *integration, id string, in ConnectionInput) (*draft, error) {
+	if err := checkConnectionID("connection", id); err != nil {
+		return nil, err
+	}
+	tags, tagErr := checkTags("tags", in.Tags)
+	metadata, metaErr := checkMetadata("metadata", in.Metadata)
+	if err := errors.Join(tagErr, metaErr, checkEndUser(in.EndUser), checkWebhookURL("webhook_url", in.WebhookURL)); err != nil {
+		return nil, err
+	}
+	in.Tags, in.Metadata = tags, metadata
+	d := &draft{integration: i, id: id, in: in}
+	given := in.Config
+	if in.Config == nil || in.NewOnly {
+		old, exists, err := c.storedConfig(ctx, i, id)
+		if err != nil {
+			return nil, err
+		}
+		if exists && in.NewOnly {
+			return nil, ErrExists
+		}
+		if in.Config == nil {
+			given = old
+		}
+	}
+	var err error
+	d.plain, d.secrets, err = checkConfig(i.entry.ConnectionConfig, i.entry.ConfigNames, given, nil)
+	return d, err
+}
+
+// storedConfig is every value of the config of the connection that has this ID.
+func (c *core) storedConfig(ctx context.Context, i *integration, id string) (config map[string]string, exists bool, err error) {
+	row, err := store.GetUnique(ctx, c.store, kindConnection, store.JoinPath(i.row.ID, id))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	rec, err := record.ParseConnection(row.Data)
+	if err != nil {
+		return nil, true, err
+	}
+	public, err := rec.Public()
+	if err != nil {
+		return nil, true, err
+	}
+	config = maps.Clone(public.Config)
+	// A connection that cannot be opened can be reconnected all the same.
+	if private, err := c.openPrivate(row.ID, rec); err == nil {
+		for k, v := range private.secrets {
+			config = put(config, k, v)
+		}
+	}
+	return config, true, nil
+}
+
+func (d *draft) subject(cred Credential) *subject {
+	return newSubject(d.integration, d.id, d.plain, &private{cred: cred, secrets: d.secrets})
+}
+
+// connect stores what was obtained: a new connection, or a new credential of
+// the one that has this ID, whatever else is going on with it.
+func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection, error) {
+	p := &private{cred: res.cred, captured: res.captured, secrets: d.secrets}
+	var conn connection
+	var created bool
+	err := c.insist(ctx, func(ctx context.Context) (err error) {
+		conn, created, err = c.putConnection(ctx, d, p, res.issued)
+		return err
+	})
+	s := d.subject(res.cred)
+	if err != nil {
+		// Nobody would ever use this grant.
+		if rerr := c.revoke(ctx, s, res.cred); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
+		c.emit(ctx, s.event(EventConnectFailed, err))
+		return Connection{}, err
+	}
+	event := EventReconnected
+	if created {
+		event = EventConnected
+	}
+	c.emit(ctx, s.event(event, nil))
+	return conn.value(d.integration.row.Unique, p)
+}
+
+// insist repeats a write while the Store fails in a way that may pass, for as
+// long as a lost answer of a provider would be waited for.
+func (c *core) insist(ctx context.Context, write func(context.Context) error) error {
+	start := time.Now()
+	for d := saveRetryMin; ; d = min(2*d, saveRetryMax) {
+		tctx, cancel := context.WithTimeout(ctx, c.policy.SaveTimeout)
+		err := write(tctx)
+		cancel()
+		final := err == nil || errors.Is(err, ErrExists) || errors.Is(err, store.ErrNotFound) ||
+			errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrInvalid)
+		if final || time.Since(start) > c.policy.Exchange {
+			return err
+		}
+		sleep(d + jitter(d/2))
+	}
+}
+
+// putConnection creates the row, or replaces the credential in the one there is.
+func (c *core) putConnection(ctx context.Context, d *draft, p *private, issued time.Time) (connection, bool, error) {
+	for {
+		s, created, err := c.rowFor(ctx, d)
+		if err != nil {
+			return connection{}, false, err
+		}
+		switch {
+		case !created && s.row.ID == d.rowID && s.rec.State.Gen == 1:
+			return s, true, nil // an earlier try got through, only its answer was lost
+		case !created && d.in.NewOnly:
+			return connection{}, false, ErrExists
+		}
+		if err := c.fill(&s, d, p, issued); err != nil {
+			return connection{}, false, err
+		}
+		s.row, err = c.store.Put(ctx, s.row)
+		switch {
+		case errors.Is(err, store.ErrConflict), created && errors.Is(err, store.ErrExists):
+			continue
+		case !created && errors.Is(err, store.ErrNotFound):
+			continue // it was deleted; make a new one
+		}
+		return s, created, err
+	}
+}
+
+// rowFor is the row of the connection that has this ID, or a new one.
+func (c *core) rowFor(ctx context.Context, d *draft) (s connection, created bool, err error) {
+	unique := store.JoinPath(d.integration.row.ID, d.id)
+	row, err := store.GetUnique(ctx, c.store, kindConnection, unique)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if d.rowID, err = c.newRowID(); err != nil {
+			return connection{}, false, err
+		}
+		row := store.Row{Key: store.Key{Kind: kindConnection, ID: d.rowID}, Parent: d.integration.row.Key, Unique: unique}
+		rec := &record.Connection{State: record.State{Provider: d.integration.entry.Name, CreatedAt: c.now()}}
+		return connection{row: row, rec: rec}, true, nil
+	case err != nil:
+		return connection{}, false, err
+	}
+	rec, err := record.ParseConnection(row.Data)
+	return connection{row: row, rec: rec}, false, err
+}
+
+// fill writes a new credential and what came with it into a row. It takes a new
+// fence, so that whatever refresh is under way comes too late to undo it.
+func (c *core) fill(s *connection, d *draft, p *private, issued time.Time) error {
+	st := &s.rec.State
+	st.Fence++
+	st.TokenFence = st.Fence
+	st.Gen++
+	st.Holder, st.Beat, st.Sent = "", time.Time{}, false
+	expires := p.cred.Expiry()
+	mergeFresh(st, record.State{IssuedAt: issued, ExpiresAt: expires, RefreshedAt: st.RefreshedAt})
+	if m, ok := c.modes[AuthMode(d.integration.entry.AuthMode)].(refresher); ok && m.canRefresh(d.subject(p.cred), p.cred) {
+		st.DueAt = c.policy.due(issued, expires, d.integration.entry)
+	}
+	st.UpdatedAt = c.now()
+	st.FetchedAt = st.UpdatedAt
+
+	public, err := s.rec.Public()
+	if err != nil {
+		return err
+	}
+	public.Config = d.plain
+	in := &d.in
+	if in.Metadata != nil {
+		public.Metadata = slices.Clone(in.Metadata)
+	}
+	if in.Tags != nil {
+		public.Tags = in.Tags
+	}
+	if in.EndUser != nil {
+		public.EndUser = endUserRecord(in.EndUser)
+	}
+	if in.WebhookURL != "" {
+		public.WebhookURL = in.WebhookURL
+	}
+	s.rec.SetPublic(public)
+	if s.rec.Sealed, err = c.sealPrivate(s.row.ID, st.TokenFence, p.encode()); err != nil {
+		return err
+	}
+	s.row.Labels = labelsOf(st, &public)
+	s.row = connectionRow(s.row, s.rec)
+	return nil
+}

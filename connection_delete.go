@@ -1,0 +1,83 @@
+package tieline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/tieline/tieline/internal/record"
+	"github.com/tieline/tieline/store"
+)
+
+// Delete removes a connection. Its grant is revoked at the provider first,
+// where the provider has a way to; that this fails does not keep the
+// connection. Of several concurrent Deletes one succeeds, the others answer
+// ErrNotFound.
+func (m *Connections) Delete(ctx context.Context, integration, id string, o DeleteOptions) error {
+	return opError("connections: delete", m.core.deleteNamed(ctx, integration, id, o), integration, id)
+}
+
+func (c *core) deleteNamed(ctx context.Context, integration, id string, o DeleteOptions) error {
+	// Only the row is needed: what cannot be read can still be deleted.
+	if err := checkNames(integration, id); err != nil {
+		return err
+	}
+	row, err := store.GetPath(ctx, c.store, kindIntegration, integration, kindConnection, id)
+	if err != nil {
+		return err
+	}
+	return c.deleteConnection(ctx, row, o)
+}
+
+// deleteConnection deletes a row, and again after every change of it that comes
+// first. A grant that a refresh puts there meanwhile is revoked too.
+func (c *core) deleteConnection(ctx context.Context, row store.Row, o DeleteOptions) error {
+	revoked := int64(-1) // the generation
+	for {
+		if !o.SkipRevocation {
+			revoked = c.revokeRow(ctx, row, revoked)
+		}
+		err := c.store.Delete(ctx, row.Key, row.Version)
+		if err == nil {
+			c.emitDeleted(ctx, row)
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		if row, err = c.store.Get(ctx, row.Key); err != nil {
+			return err
+		}
+	}
+}
+
+// revokeRow ends the grant in a row at the provider, unless it is of the
+// generation that was revoked before. It answers with the row's generation.
+func (c *core) revokeRow(ctx context.Context, row store.Row, done int64) int64 {
+	rec, err := record.ParseConnection(row.Data)
+	if err != nil || rec.State.Gen == done {
+		return done
+	}
+	s, err := c.subject(ctx, row, rec)
+	if err == nil {
+		tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+		defer cancel()
+		err = c.revoke(tctx, s, s.private.cred)
+	}
+	if err != nil {
+		c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection to be deleted was not revoked",
+			slog.String("connection", row.Unique), slog.String("error", translate(err).Error()))
+	}
+	return rec.State.Gen
+}
+
+func (c *core) emitDeleted(ctx context.Context, row store.Row) {
+	e := Event{Type: EventDisconnected, Connection: connectionID(row)}
+	if rec, err := record.ParseConnection(row.Data); err == nil {
+		e.Provider = rec.State.Provider
+	}
+	if parent, err := c.store.Get(ctx, row.Parent); err == nil {
+		e.Integration = parent.Unique
+	}
+	c.emit(ctx, e)
+}

@@ -1,0 +1,240 @@
+package tieline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tieline/tieline/internal/record"
+	"github.com/tieline/tieline/internal/seal"
+	"github.com/tieline/tieline/store"
+)
+
+const purposeCredential = "credential"
+
+// The labels of a connection's row.
+const (
+	labelStatus       = "status="
+	labelProvider     = "provider="
+	labelTag          = "tag:"
+	labelEndUser      = "user="
+	labelOrganization = "org="
+)
+
+// connection is a stored connection whose sealed part is still closed.
+type connection struct {
+	row store.Row
+	rec *record.Connection
+}
+
+// findConnection finds a connection by its names, in one step where the Store
+// can.
+func (c *core) findConnection(ctx context.Context, integration, id string) (connection, error) {
+	if err := checkNames(integration, id); err != nil {
+		return connection{}, err
+	}
+	row, err := store.GetPath(ctx, c.store, kindIntegration, integration, kindConnection, id)
+	if err != nil {
+		return connection{}, err
+	}
+	rec, err := record.ParseConnection(row.Data)
+	if err != nil {
+		return connection{}, err
+	}
+	return connection{row: row, rec: rec}, nil
+}
+
+// openPrivate decrypts the sealed part of a connection.
+func (c *core) openPrivate(rowID string, rec *record.Connection) (*private, error) {
+	plain, err := c.keys.Open(rec.Sealed, seal.Binding{Purpose: purposeCredential, RowID: rowID, Generation: rec.State.TokenFence})
+	if err != nil {
+		return nil, err
+	}
+	return decodePrivate(plain)
+}
+
+// sealPrivate encrypts the sealed part for the fence that it will be stored under.
+func (c *core) sealPrivate(rowID string, fence int64, plain []byte) ([]byte, error) {
+	return c.keys.Seal(plain, seal.Binding{Purpose: purposeCredential, RowID: rowID, Generation: fence})
+}
+
+// connectionRow is row with another content. What the Store looks at follows
+// from the content.
+func connectionRow(row store.Row, rec *record.Connection) store.Row {
+	row.Data = rec.Encode()
+	row.Due = rowDue(&rec.State)
+	status := string(statusOf(rec.State.Status))
+	if !slices.Contains(row.Labels, labelStatus+status) {
+		row.Labels = labelsWith(row.Labels, labelStatus, status)
+	}
+	return row
+}
+
+// rowDue is when [Client.Run] has something to do with the connection.
+func rowDue(s *record.State) time.Time {
+	switch {
+	case s.Status != record.Active || s.DueAt.IsZero():
+		return time.Time{}
+	case s.NextAttempt.After(s.DueAt):
+		return s.NextAttempt
+	default:
+		return s.DueAt
+	}
+}
+
+// labelsOf are all labels of a connection.
+func labelsOf(s *record.State, p *record.Public) []string {
+	labels := []string{labelStatus + string(statusOf(s.Status)), labelProvider + s.Provider}
+	for k, v := range p.Tags {
+		labels = append(labels, tagLabel(k, v))
+	}
+	if u := p.EndUser; u != nil {
+		labels = append(labels, labelEndUser+u.ID)
+		if u.Organization != nil {
+			labels = append(labels, labelOrganization+u.Organization.ID)
+		}
+	}
+	slices.Sort(labels)
+	return slices.Compact(labels)
+}
+
+// tagLabel is unambiguous because keys have no equals sign.
+func tagLabel(key, value string) string { return labelTag + key + "=" + value }
+
+func statusOf(s record.Status) Status {
+	switch s {
+	case record.Active:
+		return StatusActive
+	case record.NeedsReauth:
+		return StatusNeedsReauth
+	case record.Pending:
+		return StatusPending
+	}
+	return Status(fmt.Sprintf("unknown_%d", s))
+}
+
+// value is the connection as users see it; private may be nil.
+func (s connection) value(integration string, private *private) (Connection, error) {
+	p, err := s.rec.Public()
+	if err != nil {
+		return Connection{}, err
+	}
+	st := &s.rec.State
+	conn := Connection{
+		ID: connectionID(s.row), Integration: integration, Provider: st.Provider,
+		Config: p.Config, Metadata: p.Metadata, Tags: p.Tags, EndUser: endUserValue(p.EndUser), WebhookURL: p.WebhookURL,
+		Status: statusOf(st.Status),
+		RowID:  s.row.ID, Number: numberOf(s.row.ID),
+		CreatedAt: st.CreatedAt, UpdatedAt: st.UpdatedAt,
+		ExpiresAt: st.ExpiresAt, RefreshedAt: st.RefreshedAt, FetchedAt: st.FetchedAt,
+	}
+	if private != nil {
+		conn.Captured = maps.Clone(private.captured)
+	}
+	if st.LastError.Code != "" {
+		f := newFailure(st.LastError)
+		conn.LastError = &f
+	}
+	return conn, nil
+}
+
+// connectionID is what follows the integration's row ID in Unique.
+func connectionID(row store.Row) string {
+	return strings.TrimPrefix(row.Unique, row.Parent.ID+"/")
+}
+
+func newFailure(f record.Failure) Failure {
+	return Failure{Code: f.Code, Class: ErrorClass(f.Class), Status: int(f.Status), At: f.At}
+}
+
+func endUserValue(u *record.EndUser) *EndUser {
+	if u == nil {
+		return nil
+	}
+	out := &EndUser{ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Tags: u.Tags}
+	if o := u.Organization; o != nil {
+		out.Organization = &Organization{ID: o.ID, DisplayName: o.DisplayName}
+	}
+	return out
+}
+
+func endUserRecord(u *EndUser) *record.EndUser {
+	if u == nil {
+		return nil
+	}
+	out := &record.EndUser{ID: u.ID, Email: u.Email, DisplayName: u.DisplayName, Tags: maps.Clone(u.Tags)}
+	if o := u.Organization; o != nil {
+		out.Organization = &record.Organization{ID: o.ID, DisplayName: o.DisplayName}
+	}
+	return out
+}
+
+// query turns a Filter into a Store's. ErrNotFound means that nothing can match.
+func (c *core) query(ctx context.Context, f Filter) (store.Query, error) {
+	q := store.Query{Kind: kindConnection, DueBefore: f.DueBefore}
+	if f.Integration != "" {
+		if err := checkKey("integration", f.Integration); err != nil {
+			return q, err
+		}
+		row, err := store.GetUnique(ctx, c.store, kindIntegration, f.Integration)
+		if err != nil {
+			return q, err
+		}
+		q.Parent = row.Key
+	}
+	label := func(prefix, value string) {
+		if value != "" {
+			q.Labels = append(q.Labels, prefix+value)
+		}
+	}
+	label(labelProvider, f.Provider)
+	label(labelEndUser, f.EndUser)
+	label(labelOrganization, f.Organization)
+	label(labelStatus, string(f.Status))
+	tags, err := checkTags("tags", f.Tags)
+	for k, v := range tags {
+		label("", tagLabel(k, v))
+	}
+	return q, err
+}
+
+// errGone: the integration of a listed connection is there no more.
+var errGone = errors.New("deleted meanwhile")
+
+// integrationKeys turns rows of many integrations into values.
+type integrationKeys struct {
+	core *core
+	keys map[string]string // by row ID
+}
+
+func (k *integrationKeys) connection(ctx context.Context, row store.Row) (Connection, error) {
+	broken := Connection{ID: connectionID(row), RowID: row.ID}
+	rec, err := record.ParseConnection(row.Data)
+	if err != nil {
+		return broken, err
+	}
+	key, ok := k.keys[row.Parent.ID]
+	if !ok {
+		parent, err := k.core.store.Get(ctx, row.Parent)
+		if errors.Is(err, store.ErrNotFound) {
+			return broken, errGone
+		}
+		if err != nil {
+			return broken, err
+		}
+		key = parent.Unique
+		if k.keys == nil {
+			k.keys = map[string]string{}
+		}
+		k.keys[row.Parent.ID] = key
+	}
+	conn, err := connection{row: row, rec: rec}.value(key, nil)
+	if err != nil {
+		return broken, err
+	}
+	return conn, nil
+}

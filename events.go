@@ -1,0 +1,80 @@
+package tieline
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
+
+// EventType says what happened to a connection.
+type EventType string
+
+// The events.
+const (
+	// EventConnected: a new connection was stored.
+	EventConnected EventType = "connection.created"
+	// EventReconnected: an existing connection got a new grant or credential.
+	EventReconnected EventType = "connection.reconnected"
+	// EventDisconnected: a connection was deleted.
+	EventDisconnected EventType = "connection.deleted"
+	// EventConnectFailed: an authorization came back refused, or its code could
+	// not be exchanged, or a credential was not accepted. Err says why.
+	EventConnectFailed EventType = "connection.failed"
+	// EventRefreshed: a new credential was obtained and stored.
+	EventRefreshed EventType = "connection.refreshed"
+	// EventRefreshFailed: an attempt to refresh failed and will be repeated. Err
+	// says why. The credential in use may well be valid for a while yet.
+	EventRefreshFailed EventType = "connection.refresh_failed"
+	// EventReauthRequired: the provider refuses the grant. The user has to
+	// authorize again. It comes once per connection.
+	EventReauthRequired EventType = "connection.reauth_required"
+	// EventUnsaved: a new token is in use but could not be stored yet. It is
+	// lost if the process ends before [EventRefreshed] follows.
+	EventUnsaved EventType = "connection.unsaved"
+	// EventScopeChanged: the provider granted other scopes than before.
+	EventScopeChanged EventType = "connection.scope_changed"
+)
+
+// Event tells the host application what happened. It holds no secret.
+type Event struct {
+	Type        EventType
+	Time        time.Time
+	Integration string // its key
+	Connection  string // its ID
+	Provider    string
+	Err         error // nil unless the event is a failure
+}
+
+// LogValue shows the fields without the cause of a failure.
+func (e Event) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("type", string(e.Type)),
+		slog.String("integration", e.Integration),
+		slog.String("connection", e.Connection),
+		slog.String("provider", e.Provider),
+	)
+}
+
+// emit logs the event and hands it to the application. What the application
+// does with it, a panic included, must not disturb the operation it is about.
+func (c *core) emit(ctx context.Context, e Event) {
+	e.Time = c.now().UTC()
+	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.Any("event", e)}
+	if e.Err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	c.log.LogAttrs(ctx, level, string(e.Type), attrs...)
+	if c.onEvent == nil {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			// The value may hold anything; its type and the stack may not.
+			c.log.LogAttrs(ctx, slog.LevelError, "OnEvent panicked", slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	c.onEvent(ctx, e)
+}

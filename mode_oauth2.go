@@ -1,0 +1,220 @@
+package tieline
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/spec"
+)
+
+// oauth2Mode is the authorization code grant (RFC 6749 section 4.1) with PKCE
+// (RFC 7636).
+type oauth2Mode struct{}
+
+// reservedParams are what neither a provider's data nor a caller may set: the
+// security of the flow rests on them.
+var reservedParams = []string{"client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method"}
+
+func (oauth2Mode) begin(c *core, s *subject, a *authorization) (*url.URL, error) {
+	e := s.provider
+	if e.AuthorizationURL == nil {
+		return nil, fmt.Errorf("%w: this provider's authorizations begin at the provider", ErrWrongMode)
+	}
+	env := s.env(c)
+	target, err := e.AuthorizationURL.Expand(env)
+	if err != nil {
+		return nil, configError(err)
+	}
+	id, _ := s.client()
+	params := map[string]string{"response_type": "code"}
+	for _, p := range e.AuthorizationParams {
+		v, send, err := p.Expand(env)
+		if err != nil {
+			return nil, configError(err)
+		}
+		if send {
+			params[p.Name] = v
+		}
+	}
+	maps.Copy(params, a.Params)
+	params["client_id"] = id
+	params["redirect_uri"] = a.RedirectURL
+	params["state"] = a.state
+	if len(a.Scopes) > 0 {
+		params["scope"] = strings.Join(a.Scopes, e.ScopeSeparator)
+	}
+	if a.Verifier != "" {
+		sum := sha256.Sum256([]byte(a.Verifier))
+		params["code_challenge"] = base64.RawURLEncoding.EncodeToString(sum[:])
+		params["code_challenge_method"] = "S256"
+	}
+	// The token endpoint must not be found out to be unreachable for want of a
+	// value once the user has consented.
+	if _, err := s.tokenURL(env); err != nil {
+		return nil, err
+	}
+	return authorizationURL(target, e, params), nil
+}
+
+// authorizationURL puts the parameters where the provider wants them.
+func authorizationURL(target *url.URL, e *spec.Entry, params map[string]string) *url.URL {
+	q := target.Query()
+	raw := ""
+	for name, v := range params {
+		if to, ok := e.AuthorizationParamNames[name]; ok {
+			name = to
+		}
+		switch {
+		case name == "", v == "" && e.OmitEmptyParams:
+		case name == "scope" && e.RawScopes:
+			raw = "&scope=" + rawQuery(v)
+		default:
+			q.Set(name, v)
+		}
+	}
+	target.RawQuery = q.Encode() + raw
+	text := target.String()
+	if f := e.AuthorizationURLFragment; f != "" {
+		// A page that routes by fragment wants its parameters behind it.
+		base := *target
+		base.RawQuery, base.Fragment = "", ""
+		text = base.String() + "#" + strings.TrimPrefix(f, "#") + "?" + target.RawQuery
+	}
+	for from, to := range e.AuthorizationURLReplacements {
+		text = strings.Replace(text, from, to, 1)
+	}
+	if replaced, err := url.Parse(text); err == nil {
+		return replaced
+	}
+	return target
+}
+
+// rawQuery escapes only what would end the parameter.
+func rawQuery(s string) string {
+	return strings.NewReplacer("&", "%26", "#", "%23", " ", "%20").Replace(s)
+}
+
+func (oauth2Mode) complete(ctx context.Context, c *core, s *subject, a *authorization, callback url.Values) (refreshed, error) {
+	e := s.provider
+	call, err := s.tokenCall(c)
+	if err != nil {
+		return refreshed{}, err
+	}
+	call.Params["grant_type"] = cmp.Or(e.TokenGrant, "authorization_code")
+	call.Params["code"] = callback.Get(e.CodeParam)
+	call.Params["redirect_uri"] = a.RedirectURL
+	if a.Verifier != "" {
+		call.Params["code_verifier"] = a.Verifier
+	}
+	if err := s.addParams(c, call, e.TokenParams); err != nil {
+		return refreshed{}, err
+	}
+	issued := c.now()
+	answer, failure := oauth.Send(ctx, c.tokenHTTP, call, c.now)
+	if failure != nil {
+		return refreshed{}, newTokenError(failure)
+	}
+	token := &OAuth2Token{}
+	if own, ok := s.private.cred.(*OAuth2Token); ok {
+		token.ClientID, token.ClientSecret = own.ClientID, own.ClientSecret
+	}
+	return refreshed{cred: s.token(token, answer, issued), captured: s.capture(answer, callback), issued: issued}, nil
+}
+
+func (oauth2Mode) imported(_ context.Context, c *core, s *subject, _ bool) (refreshed, error) {
+	token := s.private.cred.(*OAuth2Token)
+	for name, v := range map[string]Secret{"access_token": token.AccessToken, "refresh_token": token.RefreshToken} {
+		if err := checkText("credential."+name, v.Reveal(), 0, maxToken, printableASCII); err != nil {
+			return refreshed{}, err
+		}
+	}
+	if token.AccessToken.IsZero() && token.RefreshToken.IsZero() {
+		return refreshed{}, &FieldError{Field: "credential.access_token", Reason: "is required"}
+	}
+	if (token.ClientID == "") != token.ClientSecret.IsZero() && s.provider.ClientAuth != spec.ClientAuthNone {
+		return refreshed{}, &FieldError{Field: "credential.client_id", Reason: "goes with a client secret"}
+	}
+	now := c.now()
+	if token.AccessToken.IsZero() {
+		// There is only the means to get one.
+		t := *token
+		t.ExpiresAt = now
+		token = &t
+	}
+	return refreshed{cred: token, issued: now}, nil
+}
+
+func (oauth2Mode) canRefresh(s *subject, cred Credential) bool {
+	token, ok := cred.(*OAuth2Token)
+	return ok && !token.RefreshToken.IsZero() && s.provider.Refresh.Grant == spec.GrantRefreshToken
+}
+
+func (oauth2Mode) refresh(ctx context.Context, c *core, s *subject, cred Credential) refreshed {
+	old := cred.(*OAuth2Token)
+	call, err := s.refreshCall(c, old)
+	if err != nil {
+		return refreshed{err: &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}}
+	}
+	issued := c.now()
+	answer, failure := oauth.Send(ctx, c.tokenHTTP, call, c.now)
+	if answer == nil {
+		return refreshed{err: failure}
+	}
+	if failure != nil {
+		kept := *old
+		kept.RefreshToken = NewSecret(answer.RefreshToken)
+		return refreshed{cred: &kept, issued: issued, err: failure}
+	}
+	return refreshed{cred: s.token(old, answer, issued), captured: s.capture(answer, nil), issued: issued}
+}
+
+func (s *subject) refreshCall(c *core, old *OAuth2Token) (*oauth.Call, error) {
+	call, err := s.tokenCall(c)
+	if err != nil {
+		return nil, err
+	}
+	if u := s.provider.RefreshURL; u != nil {
+		if call.URL, err = u.Expand(s.env(c)); err != nil {
+			return nil, configError(err)
+		}
+	}
+	call.Params["grant_type"] = cmp.Or(s.provider.Refresh.GrantType, "refresh_token")
+	call.Params["refresh_token"] = old.RefreshToken.Reveal()
+	return call, s.addParams(c, call, s.provider.RefreshParams)
+}
+
+func (oauth2Mode) attach(c *core, s *subject, req *http.Request) error {
+	token := s.private.cred.(*OAuth2Token)
+	return c.attachParts(s, req, func(h http.Header) { h.Set("Authorization", "Bearer "+token.AccessToken.Reveal()) })
+}
+
+func (oauth2Mode) revoke(ctx context.Context, c *core, s *subject, cred Credential) error {
+	token := cred.(*OAuth2Token)
+	return c.revokeToken(ctx, s, token.AccessToken, token.RefreshToken)
+}
+
+// token is the credential that an answer makes of the one before. A refresh
+// token that is not answered stays as it is (RFC 6749 section 6).
+func (s *subject) token(old *OAuth2Token, answer *oauth.Answer, issued time.Time) *OAuth2Token {
+	t := *old
+	t.AccessToken = NewSecret(answer.AccessToken)
+	if answer.RefreshToken != "" {
+		t.RefreshToken = NewSecret(answer.RefreshToken)
+	}
+	t.TokenType = answer.TokenType
+	if answer.HasScope {
+		t.Scopes = splitScopes(answer.Scope, s.provider.ScopeSeparator)
+	}
+	t.ExpiresAt = s.expiry(answer, issued, 0)
+	t.Raw = NewSecret(string(answer.Raw))
+	return &t
+}

@@ -1,0 +1,228 @@
+package tieline
+
+// The refresh protocol. A refresh token that can be used once is spent at the
+// provider and its successor stored here, and no transaction spans both. What
+// keeps a grant from being lost in between, with any number of goroutines and
+// processes at work on the same row:
+//
+//   - one flight per row and process (refresh_flight.go);
+//   - a lease in the row itself: the holder's random name and a fence, a number
+//     that only grows. Taking it is a durable write, so the store is known to be
+//     writable before the token is spent (refresh_lease.go);
+//   - a lease of somebody else is over only when this process has itself watched
+//     it stand still for long enough on its own monotonic clock, with no failed
+//     read in between. No two clocks are ever compared for it;
+//   - the holder reads the row once more right before it sends, and sends once
+//     (refresh_exchange.go);
+//   - whatever the answer holds is saved before anything else is looked at; a
+//     save counts if no later attempt has saved, whoever holds the lease by
+//     then, and is repeated until it succeeds (refresh_save.go);
+//   - an answer that says the grant is dead is believed only after the row was
+//     read again and the provider asked again.
+//
+// docs/design.md says what no client can rule out.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/tieline/tieline/internal/record"
+	"github.com/tieline/tieline/store"
+)
+
+// maxRounds bounds how often one flight starts over because the row changed
+// under it between taking the lease and sending.
+const maxRounds = 10
+
+// refreshed waits for a flight of the row that meets w.
+func (c *core) refreshed(ctx context.Context, key store.Key, w want) outcome {
+	for {
+		mine := &flight{key: key, want: w}
+		f, err := c.flights.start(mine, c.fly)
+		if err != nil {
+			return outcome{err: err}
+		}
+		select {
+		case <-f.ready:
+		case <-ctx.Done():
+			return outcome{err: ctx.Err()}
+		}
+		if f == mine || f.out.tried || f.out.err == nil && w.meets(f.out) || f.want.reason >= w.reason {
+			return f.out
+		}
+		// It was under way for less than is wanted now, and did nothing.
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return outcome{err: ctx.Err()}
+		}
+	}
+}
+
+// refreshSoon starts a flight that nobody waits for.
+func (c *core) refreshSoon(key store.Key) {
+	_, _ = c.flights.start(&flight{key: key, want: want{reason: whenDue}}, c.fly)
+}
+
+// attempt is a flight at work.
+type attempt struct {
+	*core
+	flight *flight
+	ctx    context.Context // of the process, not of a caller
+
+	row  store.Row
+	rec  *record.Connection
+	subj *subject
+	priv *private
+
+	refresher refresher
+	watch     watch
+	lease     lease
+}
+
+// fly runs a flight to its end.
+func (c *core) fly(f *flight) {
+	a := &attempt{core: c, flight: f, ctx: context.Background()}
+	defer func() {
+		if p := recover(); p != nil {
+			// The lease stays until others have watched it long enough: nobody
+			// knows what was sent.
+			c.log.LogAttrs(a.ctx, slog.LevelError, "refresh panicked", slog.String("stack", string(debug.Stack())))
+			f.publish(outcome{err: fmt.Errorf("%w: internal error", ErrRefreshFailed)})
+		}
+	}()
+	for range maxRounds {
+		if over := a.round(); over {
+			return
+		}
+	}
+	f.publish(a.current(&RefreshError{Failure: Failure{Code: "contention"}, RetryAt: c.now().Add(c.policy.RetryMin)}))
+}
+
+// round goes once from reading the row to an outcome. It answers false when
+// the row changed on the way and has to be looked at again.
+func (a *attempt) round() (over bool) {
+	if err := a.load(); err != nil {
+		a.flight.publish(outcome{err: err})
+		return true
+	}
+	if out, ok := a.settled(); ok {
+		a.flight.publish(out)
+		return true
+	}
+	switch held, err := a.begin(); {
+	case errors.Is(err, errNotYet):
+		a.flight.publish(a.current(a.later(a.rec.State.ExpiresAt.Add(-2 * a.policy.TakeOver))))
+		return true
+	case err != nil:
+		a.flight.publish(a.current(err))
+		return true
+	case !held:
+		return a.await()
+	}
+	return a.spend()
+}
+
+// load reads the row and everything an exchange needs, so that nothing that
+// can fail is left between taking the lease and sending.
+func (a *attempt) load() error {
+	if err := a.read(); err != nil {
+		return err
+	}
+	subj, err := a.subject(a.ctx, a.row, a.rec)
+	if err != nil {
+		return err
+	}
+	a.subj, a.priv = subj, subj.private
+	if subj.integration.Deleting {
+		return ErrNotFound
+	}
+	a.refresher, _ = a.modes[AuthMode(subj.provider.AuthMode)].(refresher)
+	return a.keys.Prepare()
+}
+
+// read gets the row and takes note of whose lease it shows.
+func (a *attempt) read() error {
+	ctx, cancel := context.WithTimeout(a.ctx, a.policy.SaveTimeout)
+	defer cancel()
+	row, err := a.store.Get(ctx, a.flight.key)
+	if err != nil {
+		a.watch = watch{} // an outage must never make a lease look old
+		return err
+	}
+	rec, err := record.ParseConnection(row.Data)
+	if err != nil {
+		return err
+	}
+	a.row, a.rec = row, rec
+	a.watch.note(rec.State)
+	return nil
+}
+
+// settled says whether there is nothing to do, and with what result.
+func (a *attempt) settled() (outcome, bool) {
+	s, w, now := &a.rec.State, a.flight.want, a.now()
+	out := a.current(nil)
+	switch {
+	case w.reason == whenDue && (s.DueAt.IsZero() || now.Before(s.DueAt)),
+		w.reason != whenDue && s.Gen > w.after:
+		return out, true
+	case a.refresher == nil || !a.refresher.canRefresh(a.subj, a.priv.cred):
+		out.err = ErrNotRefreshable
+		return out, true
+	case w.reason == explicit:
+		return out, false
+	case s.Status == record.NeedsReauth:
+		out.err = &RefreshError{Failure: newFailure(s.LastError), Reauth: true}
+		return out, true
+	case now.Before(s.NextAttempt):
+		out.err = a.later(s.NextAttempt)
+		return out, true
+	case w.reason == rejected && now.Before(rejectable(s)):
+		out.err = a.later(rejectable(s))
+		return out, true
+	}
+	return out, false
+}
+
+// rejectable is from when on a 401 is taken as a reason to refresh. A provider
+// whose API does not accept its own new tokens at once would be asked for ever
+// newer ones.
+func rejectable(s *record.State) time.Time {
+	pause := 30 * time.Second
+	if !s.ExpiresAt.IsZero() {
+		pause = min(pause, s.ExpiresAt.Sub(s.IssuedAt)/4)
+	}
+	return s.IssuedAt.Add(pause)
+}
+
+// current is the stored credential as an outcome.
+func (a *attempt) current(err error) outcome {
+	out := outcome{err: err}
+	if a.priv != nil {
+		s := &a.rec.State
+		out.cred, out.gen = a.priv.cred, s.Gen
+		out.issued, out.expires, out.due = s.IssuedAt, s.ExpiresAt, s.DueAt
+	}
+	return out
+}
+
+func (a *attempt) later(at time.Time) error {
+	return &RefreshError{Failure: newFailure(a.rec.State.LastError), RetryAt: at}
+}
+
+// pause waits, and answers false when the Client is being closed.
+func (a *attempt) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-a.flights.stopping():
+		return false
+	}
+}

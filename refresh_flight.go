@@ -1,0 +1,180 @@
+package tieline
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tieline/tieline/store"
+)
+
+// reason is why a refresh is wanted. A later one is stronger.
+type reason int
+
+const (
+	whenDue  reason = iota // if the stored credential is due, and only then
+	early                  // it has less life left than the caller needs
+	rejected               // the provider's API answered 401 to it
+	explicit               // the application wants a new one
+)
+
+// want is what a caller needs of a flight.
+type want struct {
+	reason reason
+	// after is the generation that is not good enough. whenDue does not use it.
+	after int64
+}
+
+// meets says whether an outcome is what was wanted.
+func (w want) meets(o outcome) bool { return w.reason == whenDue || o.gen > w.after }
+
+// outcome is what a flight found or made.
+type outcome struct {
+	cred    Credential // nil when nothing could be read
+	gen     int64      // of cred
+	issued  time.Time
+	expires time.Time
+	due     time.Time
+	tried   bool  // the provider was asked
+	err     error // cred may be usable all the same
+}
+
+// flight is one refresh of one stored row in this process. However many
+// callers want it, there is one; it belongs to none of them and goes on when
+// they leave.
+type flight struct {
+	key  store.Key
+	want want
+
+	ready chan struct{} // closed once out is set; saving may still go on
+	done  chan struct{} // closed when the flight is over
+	out   outcome
+
+	mu    sync.Mutex
+	name  string // "integration/connection", for UnsavedError
+	saved bool   // false between publishing a new token and its commit
+}
+
+// publish makes the outcome known to everybody who waits. Only the first call
+// counts.
+func (f *flight) publish(o outcome) {
+	select {
+	case <-f.ready:
+	default:
+		f.out = o
+		close(f.ready)
+	}
+}
+
+func (f *flight) setSaved(name string, saved bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.name, f.saved = name, saved
+}
+
+// pending is the published credential of a flight whose commit is not done.
+func (f *flight) pending() (outcome, bool) {
+	select {
+	case <-f.ready:
+		return f.out, f.out.err == nil && f.out.cred != nil
+	default:
+		return outcome{}, false
+	}
+}
+
+// flights are those of one Client, one per row at most. The zero value is ready.
+type flights struct {
+	mu      sync.Mutex
+	byRow   map[string]*flight
+	closing chan struct{} // closed by close; made on first use
+	closed  bool
+	lost    []string // connections whose new token can never be saved
+	tasks   tasks
+}
+
+// start returns the flight of the row, a new one if none is under way.
+func (fs *flights) start(f *flight, run func(*flight)) (*flight, error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if running := fs.byRow[f.key.ID]; running != nil {
+		return running, nil
+	}
+	if fs.closed {
+		return nil, ErrClosed
+	}
+	f.ready, f.done, f.saved = make(chan struct{}), make(chan struct{}), true
+	if fs.byRow == nil {
+		fs.byRow = make(map[string]*flight)
+	}
+	fs.byRow[f.key.ID] = f
+	fs.tasks.start(func() {
+		defer fs.end(f)
+		run(f)
+	})
+	return f, nil
+}
+
+// find returns the flight of the row, nil if none is under way.
+func (fs *flights) find(rowID string) *flight {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.byRow[rowID]
+}
+
+func (fs *flights) end(f *flight) {
+	fs.mu.Lock()
+	delete(fs.byRow, f.key.ID)
+	fs.mu.Unlock()
+	f.publish(outcome{err: ErrClosed}) // no effect on a flight that came to an end
+	close(f.done)
+}
+
+// stopping is closed when no new work is to begin.
+func (fs *flights) stopping() <-chan struct{} {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.stoppingLocked()
+}
+
+func (fs *flights) stoppingLocked() chan struct{} {
+	if fs.closing == nil {
+		fs.closing = make(chan struct{})
+	}
+	return fs.closing
+}
+
+func (fs *flights) close() {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if !fs.closed {
+		fs.closed = true
+		close(fs.stoppingLocked())
+	}
+}
+
+func (fs *flights) wait(ctx context.Context) error { return fs.tasks.wait(ctx) }
+
+// lose remembers a connection whose new token can never be saved, because the
+// Store was closed.
+func (fs *flights) lose(name string) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.lost = append(fs.lost, name)
+}
+
+// unsaved names the connections whose new token is only in memory.
+func (fs *flights) unsaved() []string {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	names := slices.Clone(fs.lost)
+	for _, f := range fs.byRow {
+		f.mu.Lock()
+		if !f.saved {
+			names = append(names, f.name)
+		}
+		f.mu.Unlock()
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,144 @@
+package tieline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/tieline/tieline/internal/record"
+	"github.com/tieline/tieline/store"
+)
+
+// keep makes a new credential known to those who wait and saves it. It returns
+// when it is durable, or cannot become so because the row or the Store is gone.
+func (a *attempt) keep(res refreshed) {
+	fresh := a.freshState(res)
+	name := a.subj.name()
+	a.flight.setSaved(name, false)
+	if res.err == nil {
+		out := outcome{cred: res.cred, gen: a.lease.gen + 1, issued: res.issued, expires: fresh.ExpiresAt, due: fresh.DueAt, tried: true}
+		a.flight.publish(out)
+	}
+	err := a.save(res, fresh)
+	if errors.Is(err, store.ErrClosed) {
+		a.flights.lose(name)
+	}
+	a.flight.setSaved(name, true)
+	switch {
+	case err != nil:
+		a.log.LogAttrs(a.ctx, slog.LevelWarn, "refreshed token was not needed any more", slog.String("connection", name), slog.String("reason", err.Error()))
+	case res.err != nil:
+		// A new refresh token came without an access token.
+		cause := &RefreshError{Failure: newFailure(fresh.LastError), RetryAt: fresh.NextAttempt, Err: newTokenError(res.err)}
+		a.publishFailure(cause)
+		a.emit(a.ctx, a.subj.event(EventRefreshFailed, cause))
+	default:
+		a.emit(a.ctx, a.subj.event(EventRefreshed, nil))
+		if before, after := scopesOf(a.priv.cred), scopesOf(res.cred); len(after) > 0 && !slices.Equal(before, after) {
+			a.emit(a.ctx, a.subj.event(EventScopeChanged, nil))
+		}
+	}
+}
+
+// freshState is what a commit writes into the state, apart from lease and fence.
+func (a *attempt) freshState(res refreshed) record.State {
+	expires := res.cred.Expiry()
+	fresh := record.State{
+		IssuedAt: res.issued, ExpiresAt: expires,
+		DueAt: a.policy.due(res.issued, expires, a.subj.provider), RefreshedAt: a.now(),
+	}
+	if !a.refresher.canRefresh(a.subj, res.cred) {
+		fresh.DueAt = time.Time{}
+	}
+	if res.err != nil {
+		old := &a.rec.State
+		fresh.IssuedAt, fresh.ExpiresAt, fresh.DueAt, fresh.RefreshedAt = old.IssuedAt, old.ExpiresAt, old.DueAt, old.RefreshedAt
+		fresh.Fails = old.Fails + 1
+		fresh.LastError = a.failure(res.err)
+		fresh.NextAttempt = a.now().Add(a.policy.backoff(fresh.Fails))
+	}
+	return fresh
+}
+
+// errSuperseded: a later attempt, or the user, has stored another credential.
+var errSuperseded = errors.New("a newer credential is stored")
+
+// save commits the credential if no later attempt has. Who holds the lease by
+// then does not matter: a token that was received is never dropped while it is
+// the newest. It is tried for as long as this process lives; the only reasons to
+// stop are that the row is gone, that a newer credential is in it, or that the
+// Store was closed for good.
+func (a *attempt) save(res refreshed, fresh record.State) error {
+	failedBefore := false
+	for d := saveRetryMin; ; d = min(2*d, saveRetryMax) {
+		err := a.commit(res, fresh)
+		switch {
+		case err == nil, errors.Is(err, errSuperseded):
+			return err
+		case errors.Is(err, store.ErrNotFound):
+			a.revokeOrphan(res.cred)
+			return err
+		case errors.Is(err, store.ErrClosed):
+			a.emit(a.ctx, a.subj.event(EventUnsaved, err))
+			return err
+		case errors.Is(err, store.ErrConflict):
+			d = saveRetryMin / 2 // somebody edits the row; no reason to wait long
+		case !failedBefore:
+			failedBefore = true
+			a.emit(a.ctx, a.subj.event(EventUnsaved, err))
+		}
+		sleep(d + jitter(d/2))
+	}
+}
+
+// commit tries once.
+func (a *attempt) commit(res refreshed, fresh record.State) error {
+	if err := a.read(); err != nil {
+		return err
+	}
+	s := &a.rec.State
+	switch {
+	case s.TokenFence == a.lease.fence:
+		return nil // an earlier try got through, only its answer was lost
+	case s.TokenFence > a.lease.fence:
+		return errSuperseded
+	}
+	// Secret config may have been edited since the attempt began.
+	private := a.priv
+	if edited, err := a.openPrivate(a.row.ID, a.rec); err == nil {
+		private = edited
+	}
+	sealed, err := a.sealPrivate(a.row.ID, a.lease.fence, private.with(res.cred, res.captured).encode())
+	if err != nil {
+		return err
+	}
+	n := *a.rec
+	n.Sealed = sealed
+	mergeFresh(&n.State, fresh)
+	n.State.TokenFence = a.lease.fence
+	n.State.Gen++
+	n.State.UpdatedAt = a.now()
+	if a.holding() {
+		n.State.Holder, n.State.Beat, n.State.Sent = "", time.Time{}, false
+	}
+	return a.write(n)
+}
+
+func mergeFresh(s *record.State, fresh record.State) {
+	s.Status = record.Active
+	s.IssuedAt, s.ExpiresAt, s.DueAt = fresh.IssuedAt, fresh.ExpiresAt, fresh.DueAt
+	s.NextAttempt, s.Fails, s.LastError = fresh.NextAttempt, fresh.Fails, fresh.LastError
+	s.RefreshedAt = fresh.RefreshedAt
+}
+
+// revokeOrphan gives back a token whose connection was deleted while it was
+// being refreshed.
+func (a *attempt) revokeOrphan(cred Credential) {
+	ctx, cancel := context.WithTimeout(a.ctx, a.policy.Exchange)
+	defer cancel()
+	if err := a.revoke(ctx, a.subj, cred); err != nil {
+		a.log.LogAttrs(ctx, slog.LevelWarn, "token of a deleted connection was not revoked", slog.String("connection", a.subj.name()), slog.String("error", err.Error()))
+	}
+}

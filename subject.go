@@ -1,0 +1,123 @@
+package tieline
+
+import (
+	"context"
+	"maps"
+
+	"github.com/tieline/tieline/internal/record"
+	"github.com/tieline/tieline/internal/spec"
+	"github.com/tieline/tieline/internal/template"
+	"github.com/tieline/tieline/store"
+)
+
+// subject is a connection, stored or about to be, with everything that its
+// provider's data can refer to.
+type subject struct {
+	provider    *spec.Entry
+	integration *record.Integration
+	key         string // of the integration
+	id          string // of the connection
+	app         AppCredential
+	config      map[string]string // every value, secret and captured ones too
+	private     *private
+}
+
+// newSubject puts together a subject. A captured value gives way to one that
+// the application or the user has given.
+func newSubject(i *integration, id string, plain map[string]string, p *private) *subject {
+	config := i.config()
+	maps.Copy(config, p.captured)
+	for _, m := range []map[string]string{plain, p.secrets} {
+		for k, v := range m {
+			if v != "" {
+				config[k] = v
+			}
+		}
+	}
+	return &subject{
+		provider: i.entry, integration: i.rec, key: i.row.Unique, id: id,
+		app: i.private.app, config: config, private: p,
+	}
+}
+
+// subject reads what belongs to a stored connection.
+func (c *core) subject(ctx context.Context, row store.Row, rec *record.Connection) (*subject, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.policy.SaveTimeout)
+	defer cancel()
+	i, err := c.integrationByID(ctx, row.Parent)
+	if err != nil {
+		return nil, err
+	}
+	private, err := c.openPrivate(row.ID, rec)
+	if err != nil {
+		return nil, err
+	}
+	public, err := rec.Public()
+	if err != nil {
+		return nil, err
+	}
+	return newSubject(i, connectionID(row), public.Config, private), nil
+}
+
+// withCredential is the same connection with another credential.
+func (s *subject) withCredential(cred Credential) *subject {
+	n := *s
+	n.private = s.private.with(cred, nil)
+	return &n
+}
+
+// env gives the templates of one request their values.
+func (s *subject) env(c *core) *template.Env {
+	return &template.Env{Lookup: s.lookup, Now: c.now, Rand: c.rand}
+}
+
+func (s *subject) lookup(ref template.Ref) (string, bool) {
+	switch ref.Space {
+	case "connectionConfig":
+		v, ok := s.config[ref.Name]
+		return v, ok
+	case "credentials":
+		return s.private.cred.field(ref.Name)
+	case "":
+		switch ref.Name {
+		case "clientId", "clientSecret":
+			id, secret := s.client()
+			if ref.Name == "clientSecret" {
+				return secret, true
+			}
+			return id, true
+		}
+		return s.private.cred.field(ref.Name)
+	}
+	return "", false
+}
+
+// client is the application's identity at the provider: the connection's own
+// where it has one, else the integration's.
+func (s *subject) client() (id, secret string) {
+	switch cred := s.private.cred.(type) {
+	case *OAuth2Token:
+		if cred.ClientID != "" {
+			return cred.ClientID, cred.ClientSecret.Reveal()
+		}
+	case *ClientCredentials:
+		return cred.ClientID, cred.ClientSecret.Reveal()
+	}
+	if app, ok := oauthApp(s.app); ok {
+		return app.ClientID, app.ClientSecret.Reveal()
+	}
+	return "", ""
+}
+
+// strict says whether the provider punishes a refresh token that is used
+// twice, with no time in which it forgives.
+func (s *subject) strict() bool {
+	r := &s.provider.Refresh
+	return r.Rotation != "none" && r.Grace == 0 && r.Reuse == "revoke_family"
+}
+
+func (s *subject) name() string { return s.key + "/" + s.id }
+
+func (s *subject) event(t EventType, err error) Event {
+	return Event{Type: t, Integration: s.key, Connection: s.id, Provider: s.provider.Name, Err: err}
+}

@@ -1,0 +1,242 @@
+package tieline
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/spec"
+	"github.com/tieline/tieline/internal/template"
+)
+
+// maxToken bounds a token that is given to us, in bytes.
+const maxToken = 16 << 10
+
+// tokenCall is a request to the provider's token endpoint, without parameters
+// of the grant.
+func (s *subject) tokenCall(c *core) (*oauth.Call, error) {
+	e := s.provider
+	env := s.env(c)
+	target, err := s.tokenURL(env)
+	if err != nil {
+		return nil, err
+	}
+	id, secret := s.client()
+	call := &oauth.Call{
+		URL: target, Method: e.TokenMethod, Format: oauth.Format(e.BodyFormat), Header: http.Header{},
+		Params: map[string]any{}, Names: e.TokenParamNames,
+		Auth: oauth.ClientAuth(e.ClientAuth), ClientID: id, ClientSecret: secret,
+		Fields: responseFields(e),
+	}
+	for _, r := range e.Refresh.Errors {
+		call.Rules = append(call.Rules, oauth.Rule{Status: int(r.Status), Code: r.Code, Class: oauth.Class(r.Class)})
+	}
+	for _, p := range e.TokenHeaders {
+		v, send, err := p.Expand(env)
+		if err != nil {
+			return nil, configError(err)
+		}
+		if send {
+			call.Header.Set(p.Name, v)
+		}
+	}
+	return call, nil
+}
+
+func (s *subject) tokenURL(env *template.Env) (*url.URL, error) {
+	u := s.provider.TokenURL
+	if u == nil {
+		u = s.provider.TokenURLs[string(s.provider.AuthMode)]
+	}
+	if u == nil {
+		return nil, fmt.Errorf("%w: the provider has no token URL", ErrWrongMode)
+	}
+	target, err := u.Expand(env)
+	if err != nil {
+		return nil, configError(err)
+	}
+	return target, nil
+}
+
+// addParams adds what the provider's data says to send beside the grant's own
+// parameters. The data may override those; that is what some providers need.
+func (s *subject) addParams(c *core, call *oauth.Call, tree spec.Tree) error {
+	if tree.IsZero() {
+		return nil
+	}
+	v, err := tree.Expand(s.env(c))
+	if err != nil {
+		return configError(err)
+	}
+	for _, m := range v.Map {
+		call.Params[m.Name] = plainValue(m.Value)
+	}
+	return nil
+}
+
+// plainValue is a value as encoding/json takes it; numbers and booleans keep
+// their text in forms.
+func plainValue(v spec.Value) any {
+	switch v.Kind {
+	case spec.Object:
+		m := make(map[string]any, len(v.Map))
+		for _, e := range v.Map {
+			m[e.Name] = plainValue(e.Value)
+		}
+		return m
+	case spec.List:
+		list := make([]any, len(v.List))
+		for i, e := range v.List {
+			list[i] = plainValue(e)
+		}
+		return list
+	default:
+		return v.Text
+	}
+}
+
+func responseFields(e *spec.Entry) oauth.Fields {
+	f := e.ResponseFields
+	fields := oauth.Fields{
+		AccessToken: f["access_token"], RefreshToken: f["refresh_token"], TokenType: f["token_type"],
+		ExpiresIn: f["expires_in"], Scope: f["scope"], Error: f["error"], ErrorDescription: f["error_description"],
+	}
+	if p := e.AlternateAccessTokenResponsePath; p != "" {
+		fields.Alternates = []string{p}
+	}
+	if e.AuthMode == spec.OAuth2CC {
+		fields.Alternates = append(fields.Alternates, "data", "data.token", "jwt")
+	}
+	return fields
+}
+
+// expiry is when a token expires that was asked for at issued. fallback is for
+// an answer without a usable lifetime, after what the provider's data says; 0
+// means that such a token is used until it is refused.
+func (s *subject) expiry(answer *oauth.Answer, issued time.Time, fallback time.Duration) time.Time {
+	r := &s.provider.Refresh
+	d := answer.ExpiresIn
+	if unit := s.provider.ExpiresInUnit; unit > 0 && unit != time.Second {
+		d = time.Duration(float64(d) * float64(unit) / float64(time.Second))
+	}
+	if r.MaxExpiresIn > 0 && d > r.MaxExpiresIn {
+		d = 0
+	}
+	if d == 0 {
+		d = r.DefaultExpiresIn
+	}
+	if d == 0 {
+		d = fallback
+	}
+	if d == 0 {
+		return time.Time{}
+	}
+	return issued.Add(d).UTC()
+}
+
+// capture takes from an answer, and from a callback, what the provider's data
+// says is part of the connection. The callback wins.
+func (s *subject) capture(answer *oauth.Answer, callback url.Values) map[string]string {
+	var out map[string]string
+	for _, from := range []spec.CaptureFrom{spec.FromTokenResponse, spec.FromCallback} {
+		for _, cp := range s.provider.Captures {
+			v := ""
+			switch {
+			case cp.From != from:
+			case from == spec.FromCallback:
+				v = callback.Get(cp.Path)
+			case answer != nil:
+				v, _ = oauth.Text(oauth.At(answer.Values, cp.Path))
+			}
+			if v != "" && len(v) <= maxToken {
+				out = put(out, cp.Field, v)
+			}
+		}
+	}
+	return out
+}
+
+// splitScopes reads the granted scopes. Providers that join with a comma often
+// answer with spaces, and the other way round.
+func splitScopes(text, separator string) []string {
+	return slices.Collect(strings.FieldsFuncSeq(text, func(r rune) bool {
+		return r == ' ' || r == ',' || strings.ContainsRune(separator, r)
+	}))
+}
+
+// revokeToken ends a grant at the provider's revocation endpoint (RFC 7009).
+func (c *core) revokeToken(ctx context.Context, s *subject, access, refresh Secret) error {
+	r := s.provider.Revocation
+	env := s.env(c)
+	target, err := r.URL.Expand(env)
+	if err != nil {
+		return configError(err)
+	}
+	token, hint := refresh, "refresh_token"
+	if r.Token == "access_token" || token.IsZero() && r.Token == "" {
+		token, hint = access, "access_token"
+	}
+	if token.IsZero() {
+		return nil
+	}
+	id, secret := s.client()
+	call := &oauth.Call{
+		URL: target, Method: r.Method, Format: oauth.Format(r.Body), Header: http.Header{},
+		Params: map[string]any{r.TokenParam: token.Reveal()}, Auth: oauth.ClientAuth(r.Auth), ClientID: id, ClientSecret: secret,
+	}
+	if r.Auth == spec.ClientAuthBearer {
+		call.Auth = oauth.AuthAbsent
+		call.Header.Set("Authorization", "Bearer "+access.Reveal())
+	}
+	if r.TokenParam == "token" && r.Auth != spec.ClientAuthBearer {
+		call.Params["token_type_hint"] = hint
+	}
+	if err := expandInto(r.Params, env, func(name, v string) { call.Params[name] = v }); err != nil {
+		return err
+	}
+	if err := expandInto(r.Headers, env, call.Header.Set); err != nil {
+		return err
+	}
+	if failure := oauth.Notify(ctx, c.tokenHTTP, call, c.now); failure != nil {
+		return newTokenError(failure)
+	}
+	return nil
+}
+
+func expandInto(params []spec.Param, env *template.Env, set func(name, value string)) error {
+	for _, p := range params {
+		v, send, err := p.Expand(env)
+		if err != nil {
+			return configError(err)
+		}
+		if send {
+			set(p.Name, v)
+		}
+	}
+	return nil
+}
+
+// configError names the config field that a template needs and cannot use.
+func configError(err error) error {
+	var missing *template.MissingError
+	var value *template.ValueError
+	switch {
+	case errors.As(err, &missing) && missing.Ref.Space == "connectionConfig":
+		return fmt.Errorf("%w: %w", &FieldError{Field: "config." + missing.Ref.Name, Reason: "is required"}, err)
+	case errors.As(err, &value) && value.Ref.Space == "connectionConfig":
+		return fmt.Errorf("%w: %w", &FieldError{Field: "config." + value.Ref.Name, Reason: value.Reason}, err)
+	default:
+		return err
+	}
+}
+
+func basicAuth(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}

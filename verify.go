@@ -1,0 +1,138 @@
+package tieline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/tieline/tieline/internal/outbound"
+	"github.com/tieline/tieline/internal/spec"
+)
+
+// maxVerifyBody is how much of an answer is read so that the connection can be
+// used again, in bytes. What it says is not looked at.
+const maxVerifyBody = 64 << 10
+
+// VerificationError is what the provider answered to a credential that was
+// tried out. It is an ErrVerification.
+type VerificationError struct {
+	Status int   // of the last answer, 0 if there was none
+	Err    error // why there was none
+}
+
+// Error shows the status.
+func (e *VerificationError) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("credential could not be tried out: %v", e.Err)
+	}
+	return fmt.Sprintf("%v (status %d)", ErrVerification, e.Status)
+}
+
+// Unwrap returns ErrVerification and the cause.
+func (e *VerificationError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrVerification}
+	}
+	return []error{ErrVerification, e.Err}
+}
+
+// Temporary reports whether the answer said nothing about the credential: the
+// provider was not reached, was busy or failed.
+func (e *VerificationError) Temporary() bool {
+	return e.Status == 0 || e.Status == http.StatusTooManyRequests || e.Status >= 500
+}
+
+// verify tries out a credential where the provider's data says how. Endpoints
+// are tried in order; the first good answer counts.
+func (c *core) verify(ctx context.Context, s *subject) error {
+	v := s.provider.Verification
+	if v == nil || len(v.Endpoints) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	defer cancel()
+	failure := &VerificationError{}
+	for i := range v.Endpoints {
+		status, err := c.tryOut(ctx, s, v, i)
+		switch {
+		case isContextError(err) && ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded:
+			return err
+		case err == nil && status >= 200 && status < 300:
+			return nil
+		}
+		failure = &VerificationError{Status: status, Err: err}
+	}
+	return failure
+}
+
+// tryOut makes one call of a verification. The status is 0 without an answer.
+func (c *core) tryOut(ctx context.Context, s *subject, v *spec.Verification, i int) (int, error) {
+	env := s.env(c)
+	base, err := v.BaseURL.Expand(env)
+	if err != nil {
+		return 0, configError(err)
+	}
+	endpoint, err := v.Endpoints[i].Expand(env)
+	if err != nil {
+		return 0, configError(err)
+	}
+	var body io.Reader
+	if !v.Data.IsZero() {
+		data, err := v.Data.Expand(env)
+		if err != nil {
+			return 0, configError(err)
+		}
+		b, err := json.Marshal(data)
+		if err != nil {
+			return 0, err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, v.Method, joinURL(base, endpoint).String(), body)
+	if err != nil {
+		return 0, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if err := expandInto(v.Headers, env, req.Header.Set); err != nil {
+		return 0, err
+	}
+	if err := c.attach(s, req); err != nil {
+		return 0, err
+	}
+	// Not a client that follows redirects: a sign-in page is no good answer, and
+	// another host must not see the credential.
+	resp, err := c.apiHTTP.RoundTrip(req)
+	if err != nil {
+		return 0, outbound.SafeError(ctx, err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, maxVerifyBody)
+	return resp.StatusCode, nil
+}
+
+// joinURL puts a relative reference behind a base URL: its path is appended,
+// its query added. An absolute one stands alone.
+func joinURL(base, ref *url.URL) *url.URL {
+	if ref.IsAbs() {
+		u := *ref
+		return &u
+	}
+	u := *base
+	if ref.Path != "" {
+		u = *base.JoinPath(ref.EscapedPath())
+	}
+	switch {
+	case base.RawQuery == "":
+		u.RawQuery = ref.RawQuery
+	case ref.RawQuery != "":
+		u.RawQuery = base.RawQuery + "&" + ref.RawQuery
+	}
+	u.Fragment = ""
+	return &u
+}
