@@ -184,7 +184,11 @@ func (r *jsonReader) kind(v reflect.Value) {
 	case reflect.String:
 		v.SetString(r.text())
 	case reflect.Bool:
-		v.SetBool(r.word() == "true")
+		word := r.word()
+		if word != "true" && word != "false" {
+			r.fail()
+		}
+		v.SetBool(word == "true")
 	case reflect.Int64:
 		n, err := strconv.ParseInt(r.word(), 10, 64)
 		if err != nil {

@@ -274,6 +274,10 @@ func splitEntries(data []byte) []chunk {
 
 var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 
+// fromParser matches the messages of the parser proper, which count lines from 0;
+// those of the scanner count from 1.
+var fromParser = regexp.MustCompile(`^did not find expected (<document start>|node content|key|'-' indicator|',' or)|^found (undefined tag|duplicate|incompatible)`)
+
 // syntaxError reports a parse error of text, which begins on the offset-th line
 // of the file.
 func (r *fileReader) syntaxError(entry string, text []byte, offset int, err error) {
@@ -284,10 +288,17 @@ func (r *fileReader) syntaxError(entry string, text []byte, offset int, err erro
 		p.Message = "not YAML: " + m[2]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			p.Line = offset + n
+			if fromParser.MatchString(m[2]) {
+				p.Line++
+			}
 		} else if at := firstBadByte(text); at >= 0 {
 			// The parser does not say where bytes stand that no YAML contains.
 			p.Line = offset + 1 + bytes.Count(text[:at], []byte("\n"))
 		}
+	}
+	// The end of the text can count as a line of its own.
+	if last := offset + 1 + bytes.Count(bytes.TrimRight(text, "\n"), []byte("\n")); p.Line > last {
+		p.Line = last
 	}
 	r.report(p)
 }
