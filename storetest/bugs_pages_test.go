@@ -154,7 +154,9 @@ func pageBugs() []seededBug {
 			}
 		})},
 		{"Limit plus one overflows", "Limits", lists(func(l *lister) {
-			l.limit = func(q store.Query) int { return min(cmp.Or(q.Limit, store.DefaultLimit)+1, store.MaxLimit+1) - 1 }
+			l.limit = func(q store.Query) int {
+				return max(min(cmp.Or(q.Limit, store.DefaultLimit)+1, store.MaxLimit+1), 1) - 1
+			}
 		})},
 	}
 }

@@ -118,6 +118,9 @@ func lockedInProcess() Target {
 			if err != nil || row.Version == 0 || now.Version != row.Version {
 				return put(ctx, row)
 			}
+			for range 8 { // others write meanwhile
+				_, _ = get(ctx, row.Key)
+			}
 			for {
 				got, err := put(ctx, row)
 				if !errors.Is(err, store.ErrConflict) {

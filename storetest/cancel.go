@@ -40,20 +40,32 @@ func (c *countdown) Done() <-chan struct{} { return c.done }
 
 func (c *countdown) cancel() { c.once.Do(func() { c.left.Store(-1); close(c.done) }) }
 
-// interrupted makes the call with a context that is done at some moment of it,
+// interrupter makes calls with a context that is done at some moment of them,
 // or, now and then, just after.
-func (e *env) interrupted(rnd *rand.Rand, usual time.Duration, call func(context.Context) error) error {
-	e.t.Helper()
-	ctx := newCountdown(e.ctx, 1<<30)
-	if rnd.IntN(2) == 0 {
-		ctx = newCountdown(e.ctx, rnd.IntN(6))
+type interrupter struct {
+	e     *env
+	rnd   *rand.Rand
+	usual time.Duration // how long a Put takes
+	n     int
+}
+
+// call makes the nth call. By turns the context is done when it is asked for
+// the first, second, third ... time, and after a random time.
+func (in *interrupter) call(longer int, call func(context.Context) error) error {
+	in.e.t.Helper()
+	const asked = 8
+	ctx := newCountdown(in.e.ctx, 1<<30)
+	if in.n%2 == 0 {
+		ctx = newCountdown(in.e.ctx, in.n/2%asked)
 	} else {
-		timer := time.AfterFunc(time.Duration(rnd.Float64()*1.5*float64(usual)), ctx.cancel)
+		moment := in.rnd.Float64() * 1.5 * float64(in.usual) * float64(longer)
+		timer := time.AfterFunc(time.Duration(moment), ctx.cancel)
 		defer timer.Stop()
 	}
+	in.n++
 	err := call(ctx)
 	if err != nil {
-		e.wantErr(err, context.Canceled, "a call whose context was done meanwhile")
+		in.e.wantErr(err, context.Canceled, "a call whose context was done meanwhile")
 	}
 	return err
 }
@@ -69,17 +81,19 @@ func checkCancelMidway(e *env) {
 	}
 	usual := time.Since(start) / 5
 
+	puts := &interrupter{e: e, rnd: rnd, usual: usual}
 	for range e.times(100) {
 		next := withVersion(nthState(row.Version+1), row.Version)
-		err := e.interrupted(rnd, usual, func(ctx context.Context) error {
+		err := puts.call(1, func(ctx context.Context) error {
 			_, err := e.s.s.Put(ctx, next)
 			return err
 		})
 		row = e.settled(second, row, stored(next), err)
 	}
-	for i := range e.times(60) {
-		e.interruptCreate(rnd, usual, second, i)
-		e.interruptDelete(rnd, usual, second, i)
+	creates, deletes := &interrupter{e: e, rnd: rnd, usual: usual}, &interrupter{e: e, rnd: rnd, usual: usual}
+	for range e.times(80) {
+		creates.create(second)
+		deletes.delete(second)
 	}
 }
 
@@ -112,11 +126,13 @@ func (e *env) settled(h handle, was, next store.Row, err error) store.Row {
 	return now
 }
 
-func (e *env) interruptCreate(rnd *rand.Rand, usual time.Duration, h handle, i int) {
+// create interrupts the Put of a new row.
+func (in *interrupter) create(h handle) {
+	e := in.e
 	e.t.Helper()
-	name := "created " + strconv.Itoa(i)
+	name := "created " + strconv.Itoa(in.n)
 	row := store.Row{Key: store.Key{Kind: "new", ID: name}, Unique: name, Labels: []string{name}, Due: noon(), Data: []byte(name)}
-	err := e.interrupted(rnd, usual, func(ctx context.Context) error {
+	err := in.call(1, func(ctx context.Context) error {
 		_, err := e.s.s.Put(ctx, row)
 		return err
 	})
@@ -135,15 +151,17 @@ func (e *env) interruptCreate(rnd *rand.Rand, usual time.Duration, h handle, i i
 	e.s.delete(want[0].Key, want[0].Version)
 }
 
-func (e *env) interruptDelete(rnd *rand.Rand, usual time.Duration, h handle, i int) {
+// delete interrupts the Delete of a row with rows below it.
+func (in *interrupter) delete(h handle) {
+	e := in.e
 	e.t.Helper()
-	top := e.s.put(store.Row{Key: folderKey(fmt.Sprint("top ", i))})
+	top := e.s.put(store.Row{Key: folderKey(fmt.Sprint("top ", in.n))})
 	rows := []store.Row{top}
 	for c := range 4 {
-		id := fmt.Sprintf("below %d %d", i, c)
+		id := fmt.Sprintf("below %d %d", in.n, c)
 		rows = append(rows, e.s.put(store.Row{Key: store.Key{Kind: "below", ID: id}, Parent: rows[c/2].Key, Unique: id}))
 	}
-	err := e.interrupted(rnd, 2*usual, func(ctx context.Context) error { return e.s.s.Delete(ctx, top.Key, top.Version) })
+	err := in.call(2, func(ctx context.Context) error { return e.s.s.Delete(ctx, top.Key, top.Version) })
 	_, readErr := h.s.Get(e.ctx, top.Key)
 	if err == nil || readErr != nil {
 		h.absent(keysOf(rows)...)

@@ -51,7 +51,7 @@ func runRule(t testing.TB, target Target, r rule) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 
-	e := &env{t: t, rule: r, target: target, ctx: ctx}
+	e := &env{t: t, rule: r, target: target, ctx: yielding{ctx}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -207,3 +207,24 @@ func (e *env) random() *rand.Rand {
 
 // hidden is a Store without its optional methods.
 type hidden struct{ store.Store }
+
+// yielding is a context that now and then lets others run when it is asked. A
+// backend asks between the steps of a call, which is where a race can be lost:
+// on a machine with few processors, goroutines would hardly ever meet there.
+type yielding struct{ context.Context }
+
+func (c yielding) Done() <-chan struct{} {
+	yield()
+	return c.Context.Done()
+}
+
+func (c yielding) Err() error {
+	yield()
+	return c.Context.Err()
+}
+
+func yield() {
+	for range rand.IntN(4) {
+		runtime.Gosched()
+	}
+}

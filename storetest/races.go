@@ -110,7 +110,7 @@ func checkUniqueRace(e *env) {
 	e.bystanders.neighbors(e, item)
 	handles := []handle{e.s, e.open()}
 	// Half of the racers create a row, half rename one.
-	e.repeat(8, 200, func(round int) {
+	e.repeat(12, 200, func(round int) {
 		name := fmt.Sprintf("name %d", round)
 		rows := make([]store.Row, racers)
 		for i := range rows {

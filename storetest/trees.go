@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/tieline/tieline/store"
@@ -157,30 +158,37 @@ func (e *env) cascadeEverywhere() {
 }
 
 func checkCascadeRace(e *env) {
+	const readers = 3
 	handles := []handle{e.s, e.open()}
-	e.repeat(10, 300, func(round int) {
-		rows := e.grow(fmt.Sprintf("tree %d", round), 3, 2)
+	e.repeat(60, 400, func(round int) {
+		rows := e.grow(fmt.Sprintf("tree %d", round), 2, 1)
+		var reading sync.WaitGroup
+		reading.Add(readers)
 		var deleted atomic.Bool
-		e.parallel(4, func(i int) {
+		e.parallel(readers+1, func(i int) {
 			h := handles[i%2]
-			if i == 0 {
-				h.all(store.Query{Kind: "leaf", Labels: []string{"none"}}) // the readers begin meanwhile
+			if i == readers {
+				reading.Wait()
+				defer deleted.Store(true)
 				h.delete(rows[0].Key, rows[0].Version)
-				deleted.Store(true)
 				return
 			}
+			begun := sync.OnceFunc(reading.Done)
+			defer begun()
 			for over := false; !over; {
 				e.stopIfFailed()
 				over = deleted.Load()
 				h.checkWholeTree(rows)
+				begun()
 			}
 		})
 		handles[1].absent(keysOf(rows)...)
 	})
 }
 
-// checkWholeTree reads two rows of a tree that only goes as a whole, in any
-// order, and the leaves in one page: what is gone does not come back.
+// checkWholeTree reads the top and another row of a tree that only goes as a
+// whole, in either order, and the leaves in one page: what is gone does not come
+// back.
 func (h handle) checkWholeTree(rows []store.Row) {
 	h.e.t.Helper()
 	there := func(row store.Row) bool {
@@ -190,9 +198,14 @@ func (h handle) checkWholeTree(rows []store.Row) {
 		}
 		return err == nil
 	}
-	i, j := rand.IntN(len(rows)), rand.IntN(len(rows))
-	if !there(rows[i]) && there(rows[j]) {
-		h.e.fatalf("%s was gone, and then %s was still there, although both go in one step", showKey(rows[i].Key), showKey(rows[j].Key))
+	for range 4 {
+		first, second := rows[0], rows[1+rand.IntN(len(rows)-1)]
+		if rand.IntN(2) == 0 {
+			first, second = second, first
+		}
+		if !there(first) && there(second) {
+			h.e.fatalf("%s was gone, and then %s was still there, although both go in one step", showKey(first.Key), showKey(second.Key))
+		}
 	}
 	var leaves []string
 	for _, row := range rows {
