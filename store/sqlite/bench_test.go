@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,7 +25,7 @@ import (
 // turn is how many calls a goroutine makes before it is the other's turn.
 const turn = 64
 
-// compare runs b.N calls of each, from g goroutines.
+// compare runs the two in turns, in each of g goroutines.
 func compare(b *testing.B, g int, floor, product func(i int) error) {
 	b.Helper()
 	var ratios []float64
@@ -174,5 +176,45 @@ func BenchmarkPut(b *testing.B) {
 		b.Run(fmt.Sprintf("change=data/g=%d", g), func(b *testing.B) { compare(b, g, floor, same) })
 		b.Run(fmt.Sprintf("change=due/g=%d", g), func(b *testing.B) { compare(b, g, floor, due) })
 		b.Run(fmt.Sprintf("change=labels/g=%d", g), func(b *testing.B) { compare(b, g, floor, label) })
+	}
+}
+
+// A page costs the same wherever it is: the floor is the first one.
+func BenchmarkList(b *testing.B) {
+	const n = 100_000
+	s, rows := benchStore(b, n)
+	ctx := context.Background()
+	slices.SortFunc(rows, func(a, b store.Row) int { return strings.Compare(a.ID, b.ID) })
+	list := func(q store.Query) func(int) error {
+		return func(int) error {
+			page, err := s.List(ctx, q)
+			if err == nil && len(page.Rows) == 0 {
+				err = errors.New("an empty page")
+			}
+			return err
+		}
+	}
+	late := time.UnixMicro(1_800_000_000_000_000 + n)
+	deep := func(q store.Query) store.Query {
+		q.After = q.CursorAfter(store.Row{Key: rows[n/2].Key, Due: late.Add(-n / 2 * time.Microsecond)})
+		return q
+	}
+	byID := store.Query{Kind: "connection"}
+	byParent := store.Query{Kind: "connection", Parent: store.Key{Kind: "integration", ID: "1"}}
+	byDue := store.Query{Kind: "connection", DueBefore: late}
+	byLabel := store.Query{Kind: "connection", Labels: []string{"status=active"}}
+	rare := store.Query{Kind: "connection", Labels: []string{"status=active", "tag:org=77"}}
+	for _, c := range []struct {
+		name  string
+		first store.Query
+		q     store.Query
+	}{
+		{"id", byID, deep(byID)},
+		{"parent", byParent, deep(byParent)},
+		{"due", byDue, deep(byDue)},
+		{"label", byLabel, deep(byLabel)},
+		{"rare-label-vs-page-by-id", byID, rare},
+	} {
+		b.Run("deep="+c.name, func(b *testing.B) { compare(b, 1, list(c.first), list(c.q)) })
 	}
 }

@@ -49,6 +49,7 @@ const (
 	codeForeignKey = 787
 	codePrimaryKey = 1555
 	codeUnique     = 2067
+	codeShmSize    = 4874 // the -shm file cannot grow
 )
 
 // code returns the extended result code of err, and 0 when it is not SQLite's.
@@ -79,18 +80,18 @@ func isRefused(err error) bool {
 // explain turns an error of SQLite into one that a caller can act on.
 func (s *Store) explain(err error) error {
 	var sentinel error
-	switch primary(err) {
-	case codeBusy, codeLocked:
+	switch c := primary(err); {
+	case c == codeBusy, c == codeLocked:
 		sentinel = ErrBusy
-	case codeReadOnly:
+	case c == codeReadOnly:
 		sentinel = ErrReadOnly
-	case codeCorrupt:
+	case c == codeCorrupt:
 		sentinel = ErrCorrupt
-	case codeFull:
+	case c == codeFull, code(err) == codeShmSize:
 		sentinel = ErrFull
-	case codeTooBig:
+	case c == codeTooBig:
 		sentinel = store.ErrInvalid
-	case codeNotADB:
+	case c == codeNotADB:
 		sentinel = ErrNotDatabase
 	default:
 		return fmt.Errorf("sqlite: %s: %w", s.path, err)

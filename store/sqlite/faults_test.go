@@ -24,7 +24,7 @@ func raw(t testing.TB, path string) *sql.DB {
 	return db
 }
 
-func exec(t testing.TB, db *sql.DB, statement string, args ...any) {
+func run(t testing.TB, db *sql.DB, statement string, args ...any) {
 	t.Helper()
 	if _, err := db.Exec(statement, args...); err != nil {
 		t.Fatalf("%s: %v", statement, err)
@@ -43,7 +43,7 @@ func brokenFiles() []broken {
 		return func(t *testing.T, path string) {
 			db := raw(t, path)
 			for _, s := range statements {
-				exec(t, db, s)
+				run(t, db, s)
 			}
 			db.Close()
 		}
@@ -213,8 +213,8 @@ func TestDamagedLabels(t *testing.T) {
 	ctx := context.Background()
 	s := fresh(t, Options{})
 	put(t, s, store.Row{Key: key("a")})
-	exec(t, s.writer, "DROP TRIGGER record_update")
-	exec(t, s.writer, `UPDATE record SET labels = '{"a":1}'`)
+	run(t, s.writer, "DROP TRIGGER record_update")
+	run(t, s.writer, `UPDATE record SET labels = '{"a":1}'`)
 	_, err := s.Get(ctx, key("a"))
 	wantOnly(t, err, ErrCorrupt)
 	_, err = s.List(ctx, store.Query{Kind: "k"})
@@ -231,7 +231,7 @@ func TestFull(t *testing.T) {
 	if err := s.writer.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, s.writer, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+	run(t, s.writer, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 
 	big := store.Row{Key: key("big"), Labels: []string{"a", "b"}, Data: make([]byte, 1<<20)}
 	grown := small
@@ -252,7 +252,7 @@ func TestFull(t *testing.T) {
 		t.Errorf("a label of a row that did not fit finds %v, %v", page.Rows, err)
 	}
 
-	exec(t, s.writer, "PRAGMA max_page_count = 1000000")
+	run(t, s.writer, "PRAGMA max_page_count = 1000000")
 	put(t, s, big)
 	put(t, s, grown)
 }
@@ -264,14 +264,14 @@ func TestTurnedReadOnly(t *testing.T) {
 	ctx := context.Background()
 	s := fresh(t, Options{})
 	row := put(t, s, store.Row{Key: key("a")})
-	exec(t, s.writer, "PRAGMA query_only = 1")
+	run(t, s.writer, "PRAGMA query_only = 1")
 	_, err := s.Put(ctx, row)
 	wantOnly(t, err, ErrReadOnly)
 	wantOnly(t, s.Delete(ctx, row.Key, row.Version), ErrReadOnly)
 	if _, err := s.Get(ctx, row.Key); err != nil {
 		t.Error(err)
 	}
-	exec(t, s.writer, "PRAGMA query_only = 0")
+	run(t, s.writer, "PRAGMA query_only = 0")
 	put(t, s, row)
 }
 

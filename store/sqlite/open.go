@@ -34,10 +34,13 @@ func Open(path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := createFile(path, opts); err != nil {
+	if err := checkFS(path, networkFS(filepath.Dir(path)), opts); err != nil {
 		return nil, err
 	}
-	if err := s.open(opts); err != nil {
+	if err := createFile(path); err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
 		s.writer.Close()  //nolint:errcheck // the first error counts
 		s.readers.Close() //nolint:errcheck // the first error counts
 		return nil, err
@@ -141,16 +144,19 @@ func fileURI(path string) string {
 	return "file://" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
+// checkFS refuses a network file system, by its name.
+func checkFS(path, name string, opts Options) error {
+	if name == "" || opts.AllowNetworkFS {
+		return nil
+	}
+	return fmt.Errorf("sqlite: %s: %w (%s), where it would be damaged; if it is local after all, set Options.AllowNetworkFS", path, ErrNetworkFS, name)
+}
+
 // createFile makes an empty file when there is none, for its owner alone. SQLite
 // gives the files beside it the mode of this one. It never opens a file that is
 // there: closing it again would drop the locks that another Store of this
 // process has on it.
-func createFile(path string, opts Options) error {
-	if !opts.AllowNetworkFS {
-		if name := networkFS(filepath.Dir(path)); name != "" {
-			return fmt.Errorf("sqlite: %s: %w (%s), where SQLite loses data; if it is local, set Options.AllowNetworkFS", path, ErrNetworkFS, name)
-		}
-	}
+func createFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
@@ -179,17 +185,23 @@ func createFile(path string, opts Options) error {
 
 // open makes the first connection, and makes sure that the database is ours
 // before it changes anything.
-func (s *Store) open(opts Options) error {
+func (s *Store) open() error {
 	ctx := context.Background()
 	err := s.patiently(ctx, func() error {
-		if _, err := s.schemaVersion(ctx, s.writer); err != nil {
+		version, err := s.schemaVersion(ctx, s.writer)
+		if err != nil {
+			return err
+		}
+		if err := s.checkWritable(ctx); err != nil {
 			return err
 		}
 		if err := s.setWAL(ctx); err != nil {
 			return err
 		}
-		if err := s.migrate(ctx); err != nil {
-			return err
+		if version < len(migrations()) {
+			if err := s.migrate(ctx); err != nil {
+				return err
+			}
 		}
 		return s.prepare(ctx)
 	})
@@ -202,6 +214,25 @@ func (s *Store) open(opts Options) error {
 		return s.explain(err)
 	}
 	return err
+}
+
+// checkWritable asks the driver, because SQLite opens a file that it may not
+// write without a word, and begins a write transaction on it as well.
+func (s *Store) checkWritable(ctx context.Context) error {
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // it goes back to the pool
+	return conn.Raw(func(c any) error {
+		readOnly, err := c.(interface {
+			IsReadOnly(schema string) (bool, error)
+		}).IsReadOnly("main")
+		if err == nil && readOnly {
+			err = fmt.Errorf("sqlite: %s: %w", s.path, ErrReadOnly)
+		}
+		return err
+	})
 }
 
 // setWAL switches the file to a write-ahead log, which it then remembers.

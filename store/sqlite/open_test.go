@@ -262,3 +262,18 @@ func TestClose(t *testing.T) {
 		t.Errorf("after Close there are %q, want one file", got)
 	}
 }
+
+func TestCheckFS(t *testing.T) {
+	t.Parallel()
+	err := checkFS("/mnt/x.db", "NFS", Options{})
+	wantOnly(t, err, ErrNetworkFS)
+	if !strings.Contains(err.Error(), "NFS") || !strings.Contains(err.Error(), "AllowNetworkFS") {
+		t.Errorf("%q does not say what it is and what to do", err)
+	}
+	if err := checkFS("/mnt/x.db", "NFS", Options{AllowNetworkFS: true}); err != nil {
+		t.Errorf("although it is allowed: %v", err)
+	}
+	if err := checkFS("/mnt/x.db", "", Options{}); err != nil {
+		t.Errorf("a local one: %v", err)
+	}
+}

@@ -82,7 +82,7 @@ func planStore(t testing.TB, analyze bool) *Store {
 		put(t, s, row)
 	}
 	if analyze {
-		exec(t, s.writer, "ANALYZE")
+		run(t, s.writer, "ANALYZE")
 	}
 	return s
 }

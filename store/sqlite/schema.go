@@ -95,9 +95,9 @@ func (s *Store) schemaVersion(ctx context.Context, db querier) (int, error) {
 	return version, nil
 }
 
-// migrate brings the schema up to date. It begins with the write lock, also when
-// there is nothing to do: of several processes that open a new file one does the
-// work, and a file that cannot be written is noticed now.
+// migrate brings the schema up to date. It looks again at where it stands once it
+// has the write lock: of several processes that open a new file, one does the
+// work.
 func (s *Store) migrate(ctx context.Context) error {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
@@ -108,11 +108,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	steps := migrations()[version:]
-	if len(steps) == 0 {
-		return nil
-	}
-	for _, step := range steps {
+	for _, step := range migrations()[version:] {
 		if _, err := tx.ExecContext(ctx, step); err != nil {
 			return err
 		}

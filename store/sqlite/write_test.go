@@ -159,7 +159,7 @@ func walSize(t testing.TB, s *Store) int64 {
 func TestSettleGivesUp(t *testing.T) {
 	t.Parallel()
 	s := fresh(t, Options{})
-	exec(t, s.writer, "CREATE TRIGGER deaf BEFORE INSERT ON record BEGIN SELECT raise(IGNORE); END")
+	run(t, s.writer, "CREATE TRIGGER deaf BEFORE INSERT ON record BEGIN SELECT raise(IGNORE); END")
 	_, err := s.Put(context.Background(), store.Row{Key: key("a")})
 	wantOnly(t, err, ErrCorrupt)
 }

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package sqlite
+
+func osRoles() map[string]func(string) error { return map[string]func(string) error{} }
