@@ -138,7 +138,7 @@ func TestLostAcknowledgements(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			w.wantRefreshes(1)
-			if _, rec := w.connectionRecord(); rec.State.Holder != "" || rec.State.TokenFence != rec.State.Fence {
+			if _, rec := w.connectionRecord(); rec.State.Holder != "" || rec.State.TokenFence != rec.State.Fence || rec.State.Gen != 2 {
 				t.Errorf("lost answer %d: %+v", n, rec.State)
 			}
 		})
