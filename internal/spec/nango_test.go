@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,16 +43,26 @@ func nangoFile(t testing.TB) []byte {
 	return data
 }
 
-// loadNango loads the whole file, once for each test that wants it.
+// nango is the file, loaded once for all tests.
+var nango struct {
+	once     sync.Once
+	set      *Set
+	problems []Problem
+	entries  int
+}
+
 func loadNango(t *testing.T) (*Set, []Problem) {
 	t.Helper()
-	data := nangoFile(t)
-	set, problems := Load(File{Name: "providers.yaml", Data: data})
-	entries, _ := readFile(File{Name: "providers.yaml", Data: data})
-	if len(entries) != 981 {
-		t.Fatalf("%d entries, want 981: this is another version of the file than the figures below are for", len(entries))
+	f := File{Name: "providers.yaml", Data: nangoFile(t)}
+	nango.once.Do(func() {
+		nango.set, nango.problems = Load(f)
+		entries, _ := readFile(f)
+		nango.entries = len(entries)
+	})
+	if nango.entries != 981 {
+		t.Fatalf("%d entries, want 981: this is another version of the file than the figures here are for", nango.entries)
 	}
-	return set, problems
+	return nango.set, nango.problems
 }
 
 // Each entry is usable, or reported with the reason why not.
