@@ -171,7 +171,7 @@ func newCore(cfg Config) (*core, error) {
 		webhooks: strings.TrimSuffix(cfg.WebhookURL, "/"),
 		logos:    strings.TrimSuffix(cfg.LogoURL, "/"),
 		log:      cfg.Logger,
-		now:      cfg.Now,
+		now:      wallClock(cfg.Now),
 		rand:     cfg.Rand,
 		policy:   policy,
 		maxStale: cfg.MaxStale,
@@ -188,9 +188,6 @@ func newCore(cfg Config) (*core, error) {
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
-	}
-	if c.now == nil {
-		c.now = time.Now
 	}
 	if c.rand == nil {
 		c.rand = rand.Reader
@@ -225,6 +222,15 @@ func (c *core) drain(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return nil
+}
+
+// wallClock is a clock that reads as the Store keeps times: in UTC, to the
+// microsecond, without a monotonic part.
+func wallClock(now func() time.Time) func() time.Time {
+	if now == nil {
+		now = time.Now
+	}
+	return func() time.Time { return now().UTC().Truncate(time.Microsecond) }
 }
 
 func required(field string, ok bool) error {
