@@ -176,6 +176,15 @@ func endUserRecord(u *EndUser) *record.EndUser {
 // query turns a Filter into a Store's. ErrNotFound means that nothing can match.
 func (c *core) query(ctx context.Context, f Filter) (store.Query, error) {
 	q := store.Query{Kind: kindConnection, DueBefore: f.DueBefore}
+	tags, err := checkTags("filter.tags", f.Tags)
+	err = errors.Join(err,
+		checkText("filter.provider", f.Provider, 0, maxName, nil),
+		checkText("filter.end_user", f.EndUser, 0, maxName, nil),
+		checkText("filter.organization", f.Organization, 0, maxName, nil),
+		checkText("filter.status", string(f.Status), 0, maxName, nil))
+	if err != nil {
+		return q, err
+	}
 	if f.Integration != "" {
 		if err := checkKey("integration", f.Integration); err != nil {
 			return q, err
@@ -195,11 +204,10 @@ func (c *core) query(ctx context.Context, f Filter) (store.Query, error) {
 	label(labelEndUser, f.EndUser)
 	label(labelOrganization, f.Organization)
 	label(labelStatus, string(f.Status))
-	tags, err := checkTags("tags", f.Tags)
 	for k, v := range tags {
 		label("", tagLabel(k, v))
 	}
-	return q, err
+	return q, nil
 }
 
 // errGone: the integration of a listed connection is there no more.
