@@ -37,6 +37,11 @@ func contextBugs() []seededBug {
 				return page, err
 			}
 		})},
+	}
+}
+
+func lateBugs() []seededBug {
+	return []seededBug{
 		{"Put looks at its context when it has written", "Canceled", onMemory(func(m *mutant) {
 			put := m.put
 			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
@@ -67,6 +72,12 @@ func contextBugs() []seededBug {
 				return err
 			})
 		})},
+	}
+}
+
+// midwayBugs show when a context is done during a call.
+func midwayBugs() []seededBug {
+	return []seededBug{
 		{"a Put that is interrupted leaves half of the row", "CancelMidway", onNaive(func(m *mutant, n *naive) {
 			put := m.put
 			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
@@ -86,23 +97,12 @@ func contextBugs() []seededBug {
 				return stored(row), nil
 			}
 		})},
-		{"a Delete that is interrupted has taken some of the tree", "CancelMidway", onNaive(func(m *mutant, n *naive) {
-			del := m.del
-			m.del = func(ctx context.Context, key store.Key, v int64) error {
-				row, there := n.raw(key)
-				if err := firstError(ctx.Err(), validVersion(v)); err != nil || !there || row.Version != v {
-					return del(ctx, key, v)
-				}
-				n.mu.Lock()
-				for _, r := range n.all() {
-					if r.Parent == key {
-						n.cascade(r.Key)
-					}
-				}
-				n.mu.Unlock()
-				return del(ctx, key, v)
-			}
-		})},
+		{"a Delete that is interrupted has taken some of the tree", "CancelMidway", onNaive(deleteInSteps)},
+	}
+}
+
+func afterwardsBugs() []seededBug {
+	return []seededBug{
 		{"a Put that is interrupted before it writes succeeds", "CancelMidway", onMemory(func(m *mutant) {
 			put := m.put
 			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
@@ -112,6 +112,16 @@ func contextBugs() []seededBug {
 				got, err := put(ctx, row)
 				if errors.Is(err, context.Canceled) {
 					return stored(row), nil
+				}
+				return got, err
+			}
+		})},
+		{"a Put that is interrupted goes on and writes later", "CancelMidway", onMemory(func(m *mutant) {
+			put := m.put
+			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
+				got, err := put(ctx, row)
+				if errors.Is(err, context.Canceled) {
+					go func() { window(); _, _ = put(context.WithoutCancel(ctx), row) }()
 				}
 				return got, err
 			}
@@ -133,5 +143,24 @@ func contextBugs() []seededBug {
 				return got, err
 			}
 		})},
+	}
+}
+
+// deleteInSteps takes what is below a row before it asks whether to go on.
+func deleteInSteps(m *mutant, n *naive) {
+	del := m.del
+	m.del = func(ctx context.Context, key store.Key, v int64) error {
+		row, there := n.raw(key)
+		if err := firstError(ctx.Err(), validVersion(v)); err != nil || !there || row.Version != v {
+			return del(ctx, key, v)
+		}
+		n.mu.Lock()
+		for _, r := range n.all() {
+			if r.Parent == key {
+				n.cascade(r.Key)
+			}
+		}
+		n.mu.Unlock()
+		return del(ctx, key, v)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // errorBugs answer otherwise than the contract's table, or too late.
 func errorBugs() []seededBug {
-	return slices.Concat(mixedErrorBugs(), lenientBugs(), partialBugs(), []seededBug{
+	return slices.Concat(closedBugs(), mixedErrorBugs(), lenientBugs(), partialBugs(), []seededBug{
 		{"errors cannot be tested with errors.Is", "NotFound", onMemory(func(m *mutant) {
 			m.errs(func(err error) error {
 				if err != nil {
@@ -58,6 +58,11 @@ func errorBugs() []seededBug {
 				return put(ctx, row)
 			}
 		})},
+	})
+}
+
+func closedBugs() []seededBug {
+	return []seededBug{
 		{"a closed Store answers reads", "Closed", onClosed(func(m *mutant, closed func() bool, s *store.Memory) {
 			get := m.get
 			m.get = func(ctx context.Context, key store.Key) (store.Row, error) {
@@ -84,7 +89,7 @@ func errorBugs() []seededBug {
 				return err
 			})
 		})},
-	})
+	}
 }
 
 // onClosed is a target on store.Memory with a bug that shows after Close.

@@ -15,7 +15,7 @@ func matching(match func(row store.Row, q store.Query) bool) Target {
 	return lists(func(l *lister) { l.match = match })
 }
 
-// withoutLabels is matches for all conditions but Labels; has replaces those.
+// labelled is matching for all conditions but Labels, which has decides.
 func labelled(has func(row store.Row, labels []string) bool) Target {
 	return matching(func(row store.Row, q store.Query) bool {
 		labels := q.Labels
@@ -112,33 +112,36 @@ func labelBugs() []seededBug {
 		{"only the first Label counts", "Labels", labelled(func(row store.Row, labels []string) bool {
 			return len(labels) == 0 || slices.Contains(row.Labels, labels[0])
 		})},
-		{"a row has still the Labels it had before", "Labels", onNaive(func(m *mutant, n *naive) {
-			had := map[store.Key][]string{} // under n.mu
-			put := m.put
-			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
-				got, err := put(ctx, row)
-				n.mu.Lock()
-				defer n.mu.Unlock()
-				if err == nil {
-					had[row.Key] = append(had[row.Key], got.Labels...)
-				}
-				return got, err
-			}
-			l := lister{}
-			_ = lists(func(fresh *lister) { l = *fresh })
-			l.match = func(row store.Row, q store.Query) bool {
-				row.Labels = had[row.Key]
-				return matches(row, q)
-			}
-			m.list = func(ctx context.Context, q store.Query) (store.Page, error) {
-				if err := firstError(ctx.Err(), validQuery(q)); err != nil {
-					return store.Page{}, err
-				}
-				n.mu.Lock()
-				defer n.mu.Unlock()
-				return l.list(n, q), nil
-			}
-		})},
+		{"a row has still the Labels it had before", "Labels", onNaive(keepLabels)},
+	}
+}
+
+// keepLabels finds rows by all Labels they ever had.
+func keepLabels(m *mutant, n *naive) {
+	had := map[store.Key][]string{} // under n.mu
+	put := m.put
+	m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
+		got, err := put(ctx, row)
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if err == nil {
+			had[row.Key] = append(had[row.Key], got.Labels...)
+		}
+		return got, err
+	}
+	l := lister{}
+	_ = lists(func(fresh *lister) { l = *fresh })
+	l.match = func(row store.Row, q store.Query) bool {
+		row.Labels = had[row.Key]
+		return matches(row, q)
+	}
+	m.list = func(ctx context.Context, q store.Query) (store.Page, error) {
+		if err := firstError(ctx.Err(), validQuery(q)); err != nil {
+			return store.Page{}, err
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return l.list(n, q), nil
 	}
 }
 

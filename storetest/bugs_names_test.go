@@ -53,6 +53,43 @@ func nameBugs() []seededBug {
 				return list(ctx, q)
 			}
 		})},
+	}
+}
+
+func joinBugs() []seededBug {
+	return []seededBug{
+		{"Kind and ID of a Parent are joined with a slash", "OddKeys", matching(func(row store.Row, q store.Query) bool {
+			if string(q.Parent.Kind)+"/"+q.Parent.ID == string(row.Parent.Kind)+"/"+row.Parent.ID {
+				q.Parent = row.Parent
+			}
+			return matches(row, q)
+		})},
+		{"Kind and Unique are joined with a slash", "OddKeys", onNaive(func(m *mutant, n *naive) {
+			put := m.put
+			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
+				n.mu.Lock()
+				defer n.mu.Unlock()
+				for _, r := range n.rows {
+					if string(r.Kind)+"/"+r.Unique == string(row.Kind)+"/"+row.Unique && r.Kind != row.Kind && row.Unique != "" {
+						return store.Row{}, store.ErrExists
+					}
+				}
+				n.mu.Unlock()
+				defer n.mu.Lock()
+				return put(ctx, row)
+			}
+		})},
+		{"a cursor ends at the first bar in an ID", "OddKeys", lists(func(l *lister) {
+			l.next = func(q store.Query, last store.Row, _ int) string {
+				before, _, _ := strings.Cut(cursor(q, last), "|")
+				return before
+			}
+		})},
+	}
+}
+
+func orderBugs() []seededBug {
+	return []seededBug{
 		{"List orders by UTF-16", "OddKeys", reordered(func(a, b store.Row) int {
 			return slices.Compare(utf16.Encode([]rune(a.ID)), utf16.Encode([]rune(b.ID)))
 		})},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tieline/tieline/store"
 )
@@ -72,6 +73,14 @@ func pageBugs() []seededBug {
 			l.more = func(limit, found int) bool { return found >= limit }
 		})},
 		{"Next is never empty", "Pages", lists(func(l *lister) { l.more = func(int, int) bool { return true } })},
+		{"a row that is alone is said to be followed by another", "Pages", lists(func(l *lister) {
+			l.order = func(q store.Query, rows []store.Row) []store.Row {
+				if q.Unique != "" {
+					rows = append(rows, rows...)
+				}
+				return ordered(q, rows)
+			}
+		})},
 		{"the last page is taken for complete too early", "Pages", lists(func(l *lister) {
 			l.more = func(limit, found int) bool { return found > limit+1 }
 		})},
@@ -92,6 +101,11 @@ func pageBugs() []seededBug {
 			}
 		})},
 		{"a cursor is the number of rows before it", "PagesUnderChange", lists(byOffset)},
+	}
+}
+
+func cursorBugs() []seededBug {
+	return []seededBug{
 		{"a cursor is lost when its row is", "Cursors", lists(func(l *lister) {
 			l.order = func(q store.Query, rows []store.Row) []store.Row {
 				rows = ordered(q, rows)
@@ -128,6 +142,25 @@ func pageBugs() []seededBug {
 				return list(ctx, q)
 			}
 		})},
+	}
+}
+
+func boundCursorBugs() []seededBug {
+	return []seededBug{
+		{"a cursor holds for one handle only", "Cursors", onHandles(onMemory(func(*mutant) {}), func(m *mutant) {
+			list, mine := m.list, map[string]bool{"": true}
+			var mu sync.Mutex
+			m.list = func(ctx context.Context, q store.Query) (store.Page, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if !mine[q.After] && ctx.Err() == nil {
+					return store.Page{}, store.ErrInvalid
+				}
+				page, err := list(ctx, q)
+				mine[page.Next] = true
+				return page, err
+			}
+		})},
 		{"a cursor holds for one Limit only", "Cursors", lists(func(l *lister) {
 			l.next = func(q store.Query, last store.Row, _ int) string {
 				return cursor(q, last) + " limit " + strconv.Itoa(q.Limit)
@@ -142,6 +175,11 @@ func pageBugs() []seededBug {
 				return ok && cursor(q, row) <= after
 			}
 		})},
+	}
+}
+
+func limitBugs() []seededBug {
+	return []seededBug{
 		{"the default Limit is 50", "Limits", lists(func(l *lister) { l.limit = capped(50, store.MaxLimit) })},
 		{"Limit 0 means all", "Limits", lists(func(l *lister) { l.limit = capped(1<<30, store.MaxLimit+10) })},
 		{"a Limit is capped at 500", "Limits", lists(func(l *lister) { l.limit = capped(store.DefaultLimit, 500) })},

@@ -10,7 +10,7 @@ import (
 
 // treeBugs are about Parent and Unique.
 func treeBugs() []seededBug {
-	return slices.Concat(uniqueBugs(), cascadeBugs(), []seededBug{
+	return slices.Concat(parentBugs(), uniqueBugs(), cascadeBugs(), []seededBug{
 		{"the Parent of a new row is not looked for", "Parent", onNaive(func(m *mutant, n *naive) {
 			put := m.put
 			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
@@ -43,6 +43,11 @@ func treeBugs() []seededBug {
 				return got, err
 			}
 		})},
+	})
+}
+
+func parentBugs() []seededBug {
+	return []seededBug{
 		{"another Parent in a Put is ignored", "Parent", onMemory(func(m *mutant) {
 			m.put = keeping(m.put, m.get, func(row *store.Row, old store.Row) {
 				if row.Version == old.Version {
@@ -71,6 +76,27 @@ func treeBugs() []seededBug {
 				return put(ctx, row)
 			}
 		})},
+	}
+}
+
+func orphanBugs() []seededBug {
+	return []seededBug{
+		{"a Put brings back a row that was deleted with its Parent", "NoOrphans", onNaive(func(m *mutant, n *naive) {
+			put := m.put
+			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
+				now, there := n.raw(row.Key)
+				if !there || now.Version != row.Version || now.Parent != row.Parent {
+					return put(ctx, row)
+				}
+				window()
+				got, err := put(ctx, row)
+				if errors.Is(err, store.ErrNotFound) {
+					n.set(stored(row))
+					return stored(row), nil
+				}
+				return got, err
+			}
+		})},
 		{"a child is created below a Parent that is just deleted", "NoOrphans", onNaive(func(m *mutant, n *naive) {
 			put := m.put
 			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
@@ -87,7 +113,7 @@ func treeBugs() []seededBug {
 				return got, err
 			}
 		})},
-	})
+	}
 }
 
 func uniqueBugs() []seededBug {
@@ -176,50 +202,53 @@ func remembering(when func(was, now store.Row) bool) Target {
 	})
 }
 
+// below is a Delete that takes the rows that match says are below key, with a
+// gap after each.
+func below(gap func(), match func(n *naive, key store.Key, row store.Row) bool) Target {
+	return onNaive(func(m *mutant, n *naive) {
+		m.del = func(ctx context.Context, key store.Key, v int64) error {
+			row, there := n.raw(key)
+			err := firstError(ctx.Err(), validKey(key), validVersion(v))
+			switch {
+			case err != nil:
+				return err
+			case !there:
+				return store.ErrNotFound
+			case row.Version != v:
+				return store.ErrConflict
+			}
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			doomed := []store.Key{key}
+			for k, r := range n.rows {
+				if match(n, key, r) {
+					doomed = append(doomed, k)
+				}
+			}
+			for _, k := range doomed {
+				delete(n.rows, k)
+				n.mu.Unlock()
+				gap()
+				n.mu.Lock()
+			}
+			return nil
+		}
+	})
+}
+
+// anywhere reports whether the row is below key at any depth.
+func anywhere(n *naive, key store.Key, row store.Row) bool {
+	for row.Parent != (store.Key{}) {
+		if row.Parent == key {
+			return true
+		}
+		row = n.rows[row.Parent]
+	}
+	return false
+}
+
 // cascadeBugs delete too little, too much, or too slowly.
 func cascadeBugs() []seededBug {
-	// below is a Delete that takes the rows that it says are below key, with or
-	// without gaps between them, and then the row.
-	below := func(gap func(), match func(n *naive, key store.Key, row store.Row) bool) Target {
-		return onNaive(func(m *mutant, n *naive) {
-			m.del = func(ctx context.Context, key store.Key, v int64) error {
-				row, there := n.raw(key)
-				err := firstError(ctx.Err(), validKey(key), validVersion(v))
-				switch {
-				case err != nil:
-					return err
-				case !there:
-					return store.ErrNotFound
-				case row.Version != v:
-					return store.ErrConflict
-				}
-				n.mu.Lock()
-				defer n.mu.Unlock()
-				doomed := []store.Key{key}
-				for k, r := range n.rows {
-					if match(n, key, r) {
-						doomed = append(doomed, k)
-					}
-				}
-				for _, k := range doomed {
-					delete(n.rows, k)
-					n.mu.Unlock()
-					gap()
-					n.mu.Lock()
-				}
-				return nil
-			}
-		})
-	}
-	anywhere := func(n *naive, key store.Key, row store.Row) bool {
-		for row.Parent != (store.Key{}) {
-			if row.Parent == key {
-				return true
-			}
-			row = n.rows[row.Parent]
-		}
-		return false
-	}
 	none := func() {}
 	return []seededBug{
 		{"a delete leaves what is below", "Cascade", below(none, func(*naive, store.Key, store.Row) bool { return false })},
@@ -241,6 +270,24 @@ func cascadeBugs() []seededBug {
 				r = n.rows[r.Parent]
 			}
 			return false
+		})},
+		{"a delete takes the first hundred rows below", "Cascade", onNaive(func(m *mutant, n *naive) {
+			del := m.del
+			m.del = func(ctx context.Context, key store.Key, v int64) error {
+				n.mu.Lock()
+				var left []store.Row
+				for _, row := range n.rows {
+					if row.Parent == key {
+						left = append(left, row)
+					}
+				}
+				n.mu.Unlock()
+				err := del(ctx, key, v)
+				if err == nil && len(left) > 100 {
+					n.set(left[100])
+				}
+				return err
+			}
 		})},
 		{"a delete goes row by row", "CascadeRace", below(window, anywhere)},
 		{"a row with rows below cannot be deleted", "Cascade", onNaive(func(m *mutant, n *naive) {

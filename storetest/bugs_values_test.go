@@ -13,7 +13,7 @@ import (
 
 // valueBugs are about what comes back.
 func valueBugs() []seededBug {
-	return slices.Concat(aliasBugs(), dueValueBugs(), []seededBug{
+	return slices.Concat(carryBugs(), aliasBugs(), outputAliasBugs(), dueValueBugs(), []seededBug{
 		{"nil Data comes back nil", "RoundTrip", onMemory(func(m *mutant) {
 			m.rows(func(r store.Row) store.Row {
 				if len(r.Data) == 0 {
@@ -65,6 +65,11 @@ func valueBugs() []seededBug {
 				return put(ctx, row)
 			}
 		})},
+	})
+}
+
+func carryBugs() []seededBug {
+	return []seededBug{
 		{"Put returns the row as given, not as stored", "RoundTrip", onMemory(func(m *mutant) {
 			put := m.put
 			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
@@ -98,7 +103,7 @@ func valueBugs() []seededBug {
 				return page, err
 			}
 		})},
-	})
+	}
 }
 
 // set stores a row as it is.
@@ -162,6 +167,11 @@ func aliasBugs() []seededBug {
 				return got, err
 			}
 		})},
+	}
+}
+
+func outputAliasBugs() []seededBug {
+	return []seededBug{
 		{"Put returns the Labels it keeps", "NoAlias", onNaive(func(m *mutant, n *naive) {
 			put := m.put
 			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {

@@ -162,14 +162,14 @@ func (e *env) parallel(n int, f func(i int)) {
 	e.stopIfFailed()
 }
 
-// repeat calls f with 0, 1, 2, ... at least min times, then until the budget
-// of a race is spent or max is reached: a quick backend is raced often enough
+// repeat calls f with 0, 1, 2, ... at least so many times, then until the budget
+// of a race is spent or the most is reached: a quick backend is raced often enough
 // for a small window to be hit, and a slow one does not take minutes.
 func (e *env) repeat(least, most int, f func(round int)) {
 	e.t.Helper()
 	budget := 500 * time.Millisecond
 	if e.target.quick {
-		budget /= 4
+		budget /= 10
 	}
 	start := time.Now()
 	for i := range most {

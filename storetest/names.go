@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -34,7 +35,7 @@ func checkOddKeys(e *env) {
 	names := oddNames()
 	byID := map[string]store.Row{}
 	for _, name := range names {
-		byID[name] = e.s.put(store.Row{Key: itemKey(name), Unique: name, Data: []byte(name)})
+		byID[name] = e.s.put(store.Row{Key: itemKey(name), Unique: name, Due: noon(), Data: []byte(name)})
 	}
 	if len(byID) != len(names) {
 		panic("oddNames has a name twice")
@@ -46,7 +47,9 @@ func checkOddKeys(e *env) {
 		second.lists(store.Query{Kind: item, Unique: name}, byID[name])
 		want = append(want, byID[name])
 	}
-	second.lists(store.Query{Kind: item, Limit: 7}, want...)
+	// Each is the place where a page ends, in both orders.
+	second.lists(store.Query{Kind: item, Limit: 1}, want...)
+	second.lists(store.Query{Kind: item, Limit: 1, DueBefore: far()}, want...)
 	e.checkOddRewrite(second, names, byID)
 	e.checkOddKinds(second)
 }
@@ -77,10 +80,9 @@ func (e *env) checkOddRewrite(second handle, names []string, byID map[string]sto
 	}
 }
 
-// checkOddKinds stores pairs of Kind and ID that give the same string when
-// they are joined, and Kinds that are alike.
-func (e *env) checkOddKinds(second handle) {
-	e.t.Helper()
+// alikeKeys are pairs of Kind and ID that give the same string when they are
+// joined, and Kinds that are alike.
+func alikeKeys() []store.Key {
 	var keys []store.Key
 	for _, sep := range []string{"/", ":", "|", ".", "-", "_", " ", "\x1f", "\x01", "\n", "\\"} {
 		keys = append(keys,
@@ -91,17 +93,37 @@ func (e *env) checkOddKinds(second handle) {
 	for _, kind := range []store.Kind{"Kind", "kind", "KIND", "kind ", " kind", "kin", "kind%", "kind_", "k\u00ednd", "ki\u0301nd"} {
 		keys = append(keys, store.Key{Kind: kind, ID: "same"})
 	}
+	return keys
+}
+
+// checkOddKinds gives rows their ID as Unique and as a label too, and a row
+// below each.
+func (e *env) checkOddKinds(second handle) {
+	e.t.Helper()
 	byKind := map[store.Kind][]store.Row{}
-	for _, key := range keys {
-		row := e.s.put(store.Row{Key: key, Unique: "same for " + key.ID, Data: []byte(key.Kind)})
+	below := map[store.Key]store.Row{}
+	for i, key := range alikeKeys() {
+		row := e.s.put(store.Row{Key: key, Unique: key.ID, Labels: []string{key.ID}, Data: []byte(key.Kind)})
 		byKind[key.Kind] = append(byKind[key.Kind], row)
+		below[key] = e.s.put(store.Row{Key: store.Key{Kind: "below", ID: fmt.Sprintf("%03d", i)}, Parent: key})
 	}
 	for kind, rows := range byKind {
-		slices.SortFunc(rows, func(a, b store.Row) int { return strings.Compare(a.ID, b.ID) })
+		slices.SortFunc(rows, byID)
 		second.lists(store.Query{Kind: kind}, rows...)
 		for _, row := range rows {
 			second.holds(row)
 			second.lists(store.Query{Kind: kind, Unique: row.Unique}, row)
+			second.lists(store.Query{Kind: kind, Labels: row.Labels}, row)
+			second.lists(store.Query{Kind: "below", Parent: row.Key}, below[row.Key])
 		}
+	}
+	for i, key := range alikeKeys() {
+		if i%2 == 0 {
+			e.s.delete(key, 1)
+			second.absent(key, below[key].Key)
+			continue
+		}
+		second.get(key)
+		second.holds(below[key])
 	}
 }

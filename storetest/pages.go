@@ -33,7 +33,7 @@ func (e *env) shelf(n int) []store.Row {
 		k := (i*7 + 3) % n
 		id := fmt.Sprintf("%s%0*d", []string{"a", "B", "\u00e9"}[k%3], k%3+1, k)
 		rows = append(rows, e.s.create(store.Row{
-			Key: itemKey(id), Parent: parent.Key, Labels: []string{"in", "x"},
+			Key: itemKey(id), Parent: parent.Key, Unique: "name of " + id, Labels: []string{"in", "x"},
 			Due: noon().Add(time.Duration(-k/3) * time.Hour), Data: []byte(id),
 		}))
 		if i%4 == 0 {
@@ -79,6 +79,7 @@ func checkPages(e *env) {
 			e.checkPaging(second, q, want)
 		}
 	}
+	e.checkPaging(second, store.Query{Kind: item, Unique: rows[0].Unique, Limit: 1}, rows[:1])
 	e.checkPaging(second, store.Query{Kind: "none"}, nil)
 	e.checkPaging(second, store.Query{Kind: item, Labels: []string{"in"}, Unique: "none", Limit: 1}, nil)
 }

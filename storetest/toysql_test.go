@@ -5,10 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +96,13 @@ type queries interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
+// gap is what lies between two statements that no transaction holds together.
+func (s *toySQL) gap() {
+	if s.bug.noTx {
+		window()
+	}
+}
+
 // write makes the call in a transaction.
 func (s *toySQL) write(ctx context.Context, call func(queries) error) error {
 	if s.bug.noTx {
@@ -138,7 +142,7 @@ func toyError(ctx context.Context, err error) error {
 	return err
 }
 
-// open is what comes before all else in every call.
+// begin is what comes before all else in every call.
 func (s *toySQL) begin(ctx context.Context, invalid error) error {
 	if err := s.db.PingContext(context.WithoutCancel(ctx)); err != nil {
 		return toyError(ctx, err)
@@ -234,6 +238,7 @@ func (s *toySQL) Put(ctx context.Context, row store.Row) (store.Row, error) {
 		if err := s.admit(ctx, q, row, old, there); err != nil {
 			return err
 		}
+		s.gap()
 		return s.save(ctx, q, stored(row), there)
 	})
 	if err != nil {
@@ -284,6 +289,7 @@ func (s *toySQL) save(ctx context.Context, q queries, row store.Row, there bool)
 		first := strings.Replace(toyUpdate, "labels = ?7, due = ?8, data = ?9", "data = ?9", 1)
 		second := strings.Replace(toyUpdate, "version = ?3, uniq = ?6, labels = ?7, due = ?8, data = ?9", "labels = ?7, due = ?8", 1)
 		if _, err = q.ExecContext(ctx, s.bug.sql(first), args...); err == nil {
+			s.gap()
 			_, err = q.ExecContext(ctx, s.bug.sql(second), args...)
 		}
 	default:
@@ -322,90 +328,8 @@ func (s *toySQL) Delete(ctx context.Context, key store.Key, version int64) error
 			if _, err := q.ExecContext(ctx, statement, key.Kind, key.ID); err != nil {
 				return err
 			}
+			s.gap()
 		}
 		return nil
 	})
-}
-
-func (s *toySQL) List(ctx context.Context, q store.Query) (store.Page, error) {
-	invalid := validQuery(q)
-	if s.bug.offset {
-		after := q.After
-		q.After = ""
-		invalid = validQuery(q)
-		q.After = after
-	}
-	if err := s.begin(ctx, invalid); err != nil {
-		return store.Page{}, err
-	}
-	limit := min(q.Limit, store.MaxLimit)
-	if limit == 0 {
-		limit = store.DefaultLimit
-	}
-	text, args := s.listSQL(q)
-	rows, err := s.rows(ctx, s.db, text, append(args, limit+1)...)
-	if err != nil {
-		return store.Page{}, toyError(ctx, err)
-	}
-	page := store.Page{Rows: rows}
-	full := len(rows) > limit
-	if s.bug.noProbe {
-		full = len(rows) >= limit
-	}
-	if full {
-		page.Rows = rows[:limit]
-		page.Next = cursor(q, page.Rows[limit-1])
-		if s.bug.offset {
-			before, _ := strconv.Atoi(q.After)
-			page.Next = strconv.Itoa(before + limit)
-		}
-	}
-	return page, nil
-}
-
-// listSQL returns a query whose last argument, the limit, is still missing.
-func (s *toySQL) listSQL(q store.Query) (text string, args []any) {
-	where := []string{"kind = ?"}
-	args = []any{q.Kind}
-	and := func(condition string, values ...any) {
-		where = append(where, condition)
-		args = append(args, values...)
-	}
-	if q.Parent != (store.Key{}) {
-		and("parent_kind = ? AND parent_id = ?", q.Parent.Kind, q.Parent.ID)
-	}
-	if q.Unique != "" {
-		and("uniq = ?", q.Unique)
-	}
-	var labels []string
-	for _, l := range q.Labels {
-		labels = append(labels, "EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ?)")
-		args = append(args, l)
-	}
-	if len(labels) > 0 {
-		where = append(where, "("+strings.Join(labels, map[bool]string{false: " AND ", true: " OR "}[s.bug.orLabels])+")")
-	}
-	order := "id"
-	if !q.DueBefore.IsZero() {
-		and("due < ?", toyDue(q.DueBefore))
-		order = "due, id"
-	}
-	if q.After != "" && !s.bug.offset {
-		and(s.after(q))
-	}
-	text = fmt.Sprintf("SELECT %s FROM row WHERE %s ORDER BY %s LIMIT ?", toyColumns, strings.Join(where, " AND "), order)
-	if s.bug.offset {
-		before, _ := strconv.Atoi(q.After)
-		text = strings.Replace(text, "LIMIT ?", fmt.Sprintf("LIMIT ? OFFSET %d", before), 1)
-	}
-	return text, slices.Clip(args)
-}
-
-func (s *toySQL) after(q store.Query) (string, any) {
-	if id, ok := strings.CutPrefix(q.After, idCursor); ok {
-		return "id > ?", id
-	}
-	rest := strings.TrimPrefix(q.After, dueCursor)
-	due, _ := time.Parse(dueLayout, rest[:len(dueLayout)]) // it is valid
-	return fmt.Sprintf("(due, id) > (%d, ?)", due.UnixMicro()), rest[len(dueLayout):]
 }

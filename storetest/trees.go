@@ -130,7 +130,22 @@ func checkCascade(e *env) {
 			second.absent(row.Key)
 		}
 	}
+	e.cascadeWide(second)
 	e.cascadeEverywhere()
+}
+
+// cascadeWide deletes more rows at one level than a page has.
+func (e *env) cascadeWide(second handle) {
+	e.t.Helper()
+	wide := e.s.put(store.Row{Key: folderKey("wide")})
+	const children = store.DefaultLimit + 30
+	keys := []store.Key{wide.Key}
+	for i := range children {
+		row := e.s.put(store.Row{Key: itemKey(fmt.Sprintf("wide %03d", i)), Parent: wide.Key})
+		keys = append(keys, row.Key)
+	}
+	e.s.delete(wide.Key, wide.Version)
+	second.absent(keys...)
 }
 
 // cascadeEverywhere deletes from many goroutines, to make a pool of
@@ -231,10 +246,16 @@ func checkNoOrphans(e *env) {
 			return store.Key{Kind: "leaf", ID: fmt.Sprintf("leaf %d %d", round, i)}
 		}
 		const creators = 8
-		e.parallel(creators+1, func(i int) {
+		e.parallel(creators+2, func(i int) {
 			h := handles[i%2]
-			if i == creators {
+			switch i {
+			case creators:
 				h.delete(top.Key, top.Version)
+				return
+			case creators + 1: // a write to a row that is being deleted does not bring it back
+				if _, err := h.s.Put(e.ctx, mid); err != nil {
+					e.wantErr(err, store.ErrNotFound, "Put(%s) while its Parent is being deleted", show(mid))
+				}
 				return
 			}
 			row := store.Row{Key: key(i), Parent: []store.Key{top.Key, mid.Key}[i/2%2], Unique: key(i).ID}
