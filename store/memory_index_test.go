@@ -84,6 +84,11 @@ func checkIndexes(t *testing.T, m *Memory) {
 			}
 		}
 	}
+	for parent, kinds := range m.children {
+		if len(kinds) == 0 {
+			t.Fatalf("%v has no children, and was kept as a parent", parent)
+		}
+	}
 	for kind, k := range m.kinds {
 		for unique, row := range k.unique {
 			if row.Unique != unique || m.rows[row.Key] != row || row.Kind != kind {

@@ -42,7 +42,9 @@
 // # Inside
 //
 // The file is in WAL mode: readers and the one writer do not wait for each other.
-// Writers of one process queue in the order they came, in front of a single
-// connection; readers share [Options].MaxReaders connections. The schema has a
-// version; Open brings an older one up to date and refuses a newer one.
+// The writers of a Store queue in the order they came, in front of a single
+// connection; its readers share [Options].MaxReaders connections. So one Store
+// for each file is best in a process, though several work, as several processes
+// do. The schema has a version; Open brings an older one up to date and refuses a
+// newer one.
 package sqlite

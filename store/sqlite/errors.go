@@ -25,9 +25,9 @@ var (
 	ErrFull = errors.New("no space left for the database")
 	// ErrCorrupt: the file is damaged. It is never repaired or created anew.
 	ErrCorrupt = errors.New("the database is damaged")
-	// ErrBusy: another process held the lock for longer than the
-	// BusyTimeout. Nothing was changed.
-	ErrBusy = errors.New("the database is locked by another process")
+	// ErrBusy: another process, or another Store, held the lock for longer than
+	// the BusyTimeout. Nothing was changed.
+	ErrBusy = errors.New("the database stays locked by another process")
 	// ErrNetworkFS: the file is on a network file system, see
 	// [Options].AllowNetworkFS.
 	ErrNetworkFS = errors.New("the database is on a network file system")

@@ -32,13 +32,10 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 		page, err = s.page(ctx, q, listStatement(q, cursor, from))
 		return err
 	})
-	switch {
-	case err == nil:
-		return page, nil
-	case ctx.Err() != nil: // SQLite and database/sql word it in their own ways
-		return store.Page{}, ctx.Err()
+	if err != nil {
+		return store.Page{}, err
 	}
-	return store.Page{}, err
+	return page, nil
 }
 
 func (s *Store) page(ctx context.Context, q store.Query, stmt statement) (store.Page, error) {
@@ -83,8 +80,12 @@ const (
 )
 
 // probe is how many entries narrowest counts: enough to tell the label of a few
-// rows from one that most rows have, at less than the cost of a page.
-const probe = 500
+// rows from one that most rows have, at less than the cost of a page. maxProbes
+// is of how many indexes.
+const (
+	probe     = 500
+	maxProbes = 8
+)
 
 // narrowest picks the index with the fewest entries to look at. Where a query
 // has several labels, or a label and a Parent, it looks how many there are of
@@ -111,7 +112,7 @@ func (s *Store) narrowest(ctx context.Context, q store.Query, cursor store.Curso
 		return candidates[0], nil
 	}
 	best, fewest := candidates[0], probe+1
-	for _, c := range candidates {
+	for _, c := range candidates[:min(len(candidates), maxProbes)] {
 		n, err := s.count(ctx, countStatement(q, cursor, c, fewest))
 		if err != nil {
 			return source{}, err

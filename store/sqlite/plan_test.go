@@ -36,9 +36,8 @@ func plan(t testing.TB, s *Store, text string, args ...any) []string {
 	return steps
 }
 
-// wantSearch checks that no table is read or sorted as a whole, and that the
-// first step is a search of the index, if one is named.
-func wantSearch(t testing.TB, steps []string, index, text string) {
+// wantSearch checks that no table is read or sorted as a whole.
+func wantSearch(t testing.TB, steps []string, text string) {
 	t.Helper()
 	for _, step := range steps {
 		switch step {
@@ -51,15 +50,21 @@ func wantSearch(t testing.TB, steps []string, index, text string) {
 			t.Errorf("%s\nin %s", step, text)
 		}
 	}
-	if !strings.HasPrefix(steps[0], "SEARCH") && index != "" {
-		t.Errorf("it starts with %q, want a search\nin %s", steps[0], text)
-	}
-	want := " INDEX " + index + " "
-	if index == byLabel {
-		want = "SEARCH l USING PRIMARY KEY "
-	}
-	if index != "" && !strings.Contains(steps[0], want) {
-		t.Errorf("it starts with %q, want the index %s\nin %s", steps[0], index, text)
+}
+
+// wantFirst checks the first step of a List: it goes straight to the place that
+// the cursor names, and ends where the condition on the index does.
+func wantFirst(t testing.TB, step, index, text string) {
+	t.Helper()
+	want := map[string]string{
+		byKey:    "SEARCH r USING INDEX record_key (kind=? AND id>?)",
+		byUnique: "SEARCH r USING INDEX record_unique (kind=? AND unique_name=?)",
+		byDue:    "SEARCH r USING INDEX record_due (kind=? AND (due,id)>(?,?) AND due<?)",
+		byParent: "SEARCH r USING INDEX record_parent (parent_kind=? AND parent_id=? AND kind=? AND id>?)",
+		byLabel:  "SEARCH l USING PRIMARY KEY (kind=? AND label=? AND id>?)",
+	}[index]
+	if step != want {
+		t.Errorf("it starts with %q, want %q\nin %s", step, want, text)
 	}
 }
 
@@ -91,18 +96,20 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	for _, analyze := range []bool{false, true} {
 		s := planStore(t, analyze)
-		for text, index := range map[string]string{
-			getSQL: byKey, pathSQL: byUnique, updateSQL: byKey, relabelSQL: byKey, replaceSQL: byKey, deleteSQL: "", stateSQL: "",
-		} {
-			wantSearch(t, plan(t, s, text), index, text)
+		for _, text := range []string{getSQL, pathSQL, updateSQL, relabelSQL, replaceSQL, deleteSQL, stateSQL} {
+			wantSearch(t, plan(t, s, text), text)
 		}
 		for _, q := range everyQuery() {
 			for _, from := range sources(q) {
 				stmt := listStatement(q, store.Cursor{}, from)
-				wantSearch(t, plan(t, s, stmt.text.String(), stmt.args...), from.index, stmt.text.String())
+				text := stmt.text.String()
+				steps := plan(t, s, text, stmt.args...)
+				wantSearch(t, steps, text)
+				wantFirst(t, steps[0], from.index, text)
 				if from.index == byParent || from.index == byLabel {
-					count := countStatement(q, store.Cursor{}, from, probe)
-					wantSearch(t, plan(t, s, count.text.String(), count.args...), "", count.text.String())
+					stmt := countStatement(q, store.Cursor{}, from, probe)
+					text := stmt.text.String()
+					wantSearch(t, plan(t, s, text, stmt.args...), text)
 				}
 			}
 		}
@@ -216,7 +223,7 @@ func TestListCacheIsBounded(t *testing.T) {
 		return len(page.Rows)
 	}
 	var labels []string
-	for i := range 2000 {
+	for i := range 1100 {
 		labels = append(labels, fmt.Sprint(i))
 	}
 	put(t, s, store.Row{Key: key("labeled"), Labels: labels, Parent: store.Key{Kind: "p", ID: "1"}, Due: someday})
@@ -224,11 +231,12 @@ func TestListCacheIsBounded(t *testing.T) {
 		list(q)
 	}
 	most := len(s.lists.prepared)
-	for _, n := range []int{6, 7, 63, 64, 65, 1000, 2000} {
+	for _, n := range []int{6, 7, 63, 64, 65, 1100} {
 		q := store.Query{Kind: "k", Labels: labels[:n]}
 		if got := list(q); got != 1 {
 			t.Errorf("%d labels find %d rows, want 1", n, got)
 		}
+		n = min(n, 65) // each row is compared
 		if got := list(store.Query{Kind: "k", DueBefore: someday.AddDate(1, 0, 0), Labels: append([]string{"all"}, labels[:n]...)}); got != 0 {
 			t.Errorf("%d labels, and one that the row does not have, find %d rows", n, got)
 		}

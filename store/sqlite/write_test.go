@@ -76,7 +76,7 @@ func TestWritesKeepLabels(t *testing.T) {
 	ctx := context.Background()
 	rnd := rand.New(rand.NewPCG(3, 4))
 	s := fresh(t, Options{Synchronous: Normal})
-	for i := range 1500 {
+	for i := range 800 {
 		stored, err := s.Get(ctx, key(fmt.Sprint(rnd.IntN(40))))
 		row := stored
 		if errors.Is(err, store.ErrNotFound) {
