@@ -154,6 +154,7 @@ func newCore(cfg Config) (*core, error) {
 		checkURL("CallbackURL", cfg.CallbackURL),
 		checkURL("WebhookURL", cfg.WebhookURL),
 		checkURL("LogoURL", cfg.LogoURL),
+		cfg.Outbound.check(),
 		policyErr,
 	)
 	if err != nil {
@@ -256,6 +257,21 @@ func checkURL(field, raw string) error {
 	default:
 		return &FieldError{Field: field, Reason: "must be https, or http to a loopback address"}
 	}
+}
+
+// check refuses what would never match and so never apply.
+func (o *Outbound) check() error {
+	for _, h := range o.AllowedHosts {
+		if strings.TrimPrefix(h, "*.") == "" || strings.ContainsAny(strings.TrimPrefix(h, "*."), "*/@?# ") || strings.Contains(h, "://") {
+			return &FieldError{Field: "Outbound.AllowedHosts", Reason: "must be host names, or *. and a host name"}
+		}
+	}
+	for _, p := range o.AllowPrivate {
+		if !p.IsValid() {
+			return &FieldError{Field: "Outbound.AllowPrivate", Reason: "has a prefix that is not valid"}
+		}
+	}
+	return nil
 }
 
 func isLoopback(host string) bool {
