@@ -51,6 +51,7 @@ func TestURLExpand(t *testing.T) {
 		{"https://a.example.com/bot${x}", "123:ABC", "https://a.example.com/bot123:ABC"},
 		{"https://a.example.com/bot${x}", "..", "https://a.example.com/bot.."},
 		{"https://a.example.com/t?k=${x}&l=1", "a&b=c d/?#", "https://a.example.com/t?k=a%26b%3Dc+d%2F%3F%23&l=1"},
+		{"https://a.example.com/${x}?", "a", "https://a.example.com/a?"},
 		{"https://a.example.com/t#${x}", "a b", "https://a.example.com/t#a%20b"},
 		{"https://a.example.com/v/session/:create?x=${x}", "1", "https://a.example.com/v/session/:create?x=1"},
 		{"https://a.example.com/t?k=${base64(${x})}", "??>", "https://a.example.com/t?k=Pz8%2B"},
@@ -68,6 +69,43 @@ func TestURLExpand(t *testing.T) {
 		}
 		if again, err := url.Parse(got.String()); err != nil || again.Host != got.Host || again.Path != got.Path || again.RawQuery != got.RawQuery {
 			t.Errorf("%s reads back as %#v, %v", got, again, err)
+		}
+	}
+}
+
+// Values that would be escaped, or would be a host of their own kind, and are
+// refused all the same.
+func TestURLRefusedValues(t *testing.T) {
+	t.Parallel()
+	label := strings.Repeat("a", 60) + "."
+	tests := []struct{ src, x string }{
+		{"https://a.example.com/v/${x}/w", ".."}, {"https://a.example.com/v/${x}/w", "."}, {"https://a.example.com/v/${x}", ".."}, {"https://a.example.com/v/.${x}", "."},
+		{"https://a.example.com/v/${x}/w", "a\nb"}, {"https://a.example.com/v?k=${x}", "a\r\nb"}, {"https://a.example.com/v?k=${x}", "\x00"}, {"https://a.example.com/v/${x}", "\x7f"},
+		{"http://${x}/v", "example.com"}, {"http://${x}.example.com/v", "localhost"}, {"http://${x}/v", "localhost.example.com"},
+		{"https://${x}:8443/v", "example.com:80"}, {"https://${x}/v", ":80"}, {"https://${x}/v", "https://"},
+		{"https://${x}.example.com", label + label + label + label + "a"},
+		{"${x}/v", "https://h.example.com/a b"}, {"${x}/v", "https://h.example.com/a|b"}, {"${x}/v", "https://h.example.com/a\"b"}, {"${x}/v", "https://h.example.com/\u00fc"},
+	}
+	for _, tt := range tests {
+		got, err := mustURL(t, tt.src, Options{}).Expand(fixed(map[string]string{"x": tt.x}))
+		var bad *ValueError
+		if !errors.As(err, &bad) || bad.Ref != (Ref{Name: "x"}) || bad.Field != "f" {
+			t.Errorf("Expand(%q) with %q = %v, %v, want a ValueError", tt.src, tt.x, got, err)
+		}
+	}
+	if got, err := mustURL(t, "https://${x}.example.com", Options{}).Expand(fixed(map[string]string{"x": label + label + label + "a"})); err != nil {
+		t.Errorf("a long host that is allowed: %v, %v", got, err)
+	}
+}
+
+func TestIsLoopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST": true, "a.localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true,
+		"localhost.example.com": false, "notlocalhost": false, "128.0.0.1": false, "0.0.0.0": false, "::2": false, "": false,
+	} {
+		if got := IsLoopback(host); got != want {
+			t.Errorf("IsLoopback(%q) = %v", host, got)
 		}
 	}
 }

@@ -167,9 +167,6 @@ func (x *expander) wholeHost(v string, p part) (host, port string, err error) {
 	if hasPort && portReason(port) != "" {
 		return "", "", x.refuse(r, portReason(port))
 	}
-	if host == "" {
-		return "", "", x.refuse(r, "the host name is empty")
-	}
 	return host, port, nil
 }
 
