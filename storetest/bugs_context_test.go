@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/tieline/tieline/store"
@@ -116,16 +117,7 @@ func afterwardsBugs() []seededBug {
 				return got, err
 			}
 		})},
-		{"a Put that is interrupted goes on and writes later", "CancelMidway", onMemory(func(m *mutant) {
-			put := m.put
-			m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
-				got, err := put(ctx, row)
-				if errors.Is(err, context.Canceled) {
-					go func() { window(); _, _ = put(context.WithoutCancel(ctx), row) }()
-				}
-				return got, err
-			}
-		})},
+		{"a Put that is interrupted goes on and writes later", "CancelMidway", onMemory(writeLater)},
 		{"after a call was interrupted the handle is of no use", "CancelMidway", onMemory(func(m *mutant) {
 			var broken atomic.Bool
 			put := m.put
@@ -162,5 +154,30 @@ func deleteInSteps(m *mutant, n *naive) {
 		}
 		n.mu.Unlock()
 		return del(ctx, key, v)
+	}
+}
+
+// writeLater makes a Put that was interrupted all the same, after the next
+// read.
+func writeLater(m *mutant) {
+	var mu sync.Mutex
+	late := func() {}
+	get, put := m.get, m.put
+	m.put = func(ctx context.Context, row store.Row) (store.Row, error) {
+		got, err := put(ctx, row)
+		if errors.Is(err, context.Canceled) {
+			mu.Lock()
+			defer mu.Unlock()
+			late = func() { _, _ = put(context.WithoutCancel(ctx), row) }
+		}
+		return got, err
+	}
+	m.get = func(ctx context.Context, key store.Key) (store.Row, error) {
+		row, err := get(ctx, key)
+		mu.Lock()
+		defer mu.Unlock()
+		late()
+		late = func() {}
+		return row, err
 	}
 }

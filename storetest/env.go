@@ -38,6 +38,10 @@ type env struct {
 	skips  string
 }
 
+// hangGrace is for backends that listen to their context to come back and say
+// where they were waiting.
+const hangGrace = time.Second
+
 // maxReports is how many failures of one rule are worth reading.
 const maxReports = 6
 
@@ -61,13 +65,12 @@ func runRule(t testing.TB, target Target, r rule) {
 		r.check(e)
 		e.bystanders.check(e)
 	}()
-	// What listens to ctx gets a moment to say where it was waiting.
-	hung := time.NewTimer(limit + limit/10)
+	hung := time.NewTimer(limit + hangGrace)
 	defer hung.Stop()
 	select {
 	case <-done:
 	case <-hung.C:
-		e.errorf("no end after %v: a call to the backend hangs and does not listen to its context", limit+limit/10)
+		e.errorf("no end after %v: a call to the backend hangs and does not listen to its context", limit)
 	}
 	e.mu.Lock()
 	e.over = true
