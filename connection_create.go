@@ -271,17 +271,28 @@ func (c *core) rowFor(ctx context.Context, d *draft) (s connection, created bool
 	row, err := store.GetUnique(ctx, c.store, kindConnection, unique)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		if d.rowID, err = c.newRowID(); err != nil {
-			return connection{}, false, err
-		}
-		row := store.Row{Key: store.Key{Kind: kindConnection, ID: d.rowID}, Parent: d.integration.row.Key, Unique: unique}
-		rec := &record.Connection{State: record.State{Provider: d.integration.entry.Name, CreatedAt: c.now()}}
-		return connection{row: row, rec: rec}, true, nil
+		s, err := c.newRow(d)
+		return s, true, err
 	case err != nil:
 		return connection{}, false, err
 	}
 	rec, err := record.ParseConnection(row.Data)
 	return connection{row: row, rec: rec}, false, err
+}
+
+func (c *core) newRow(d *draft) (connection, error) {
+	var err error
+	if d.rowID, err = c.newRowID(); err != nil {
+		return connection{}, err
+	}
+	return connection{
+		row: store.Row{
+			Key:    store.Key{Kind: kindConnection, ID: d.rowID},
+			Parent: d.integration.row.Key,
+			Unique: store.JoinPath(d.integration.row.ID, d.id),
+		},
+		rec: &record.Connection{State: record.State{Provider: d.integration.entry.Name, CreatedAt: c.now()}},
+	}, nil
 }
 
 // fill writes a new credential and what came with it into a row. It takes a new

@@ -64,18 +64,18 @@ func (c *core) credential(ctx context.Context, integration, id string, o Credent
 	if err != nil {
 		return outcome{}, err
 	}
-	c.touch(s)
-	return c.fresh(ctx, s, o)
+	now := c.now()
+	c.touch(s, now)
+	return c.fresh(ctx, s, now, o)
 }
 
 // fresh decides, from a row that was just read, whether to use what is in it,
 // to refresh it meanwhile, or to wait.
-func (c *core) fresh(ctx context.Context, s connection, o CredentialOptions) (outcome, error) {
+func (c *core) fresh(ctx context.Context, s connection, now time.Time, o CredentialOptions) (outcome, error) {
 	st := &s.rec.State
 	if out, ok := c.unsavedOutcome(s); ok {
 		return out, nil
 	}
-	now := c.now()
 	due, why := st.DueAt, want{reason: whenDue}
 	if o.Early > 0 && !st.DueAt.IsZero() {
 		lifetime := st.ExpiresAt.Sub(st.IssuedAt)
@@ -173,8 +173,7 @@ const (
 
 // touch notes, about once a day, that the credential is in use. That it may fail
 // does not matter, and nobody waits for it.
-func (c *core) touch(s connection) {
-	now := c.now()
+func (c *core) touch(s connection, now time.Time) {
 	if now.Sub(s.rec.State.FetchedAt) < fetchedPrecision {
 		return
 	}

@@ -35,8 +35,8 @@ func (p *private) encode() []byte {
 }
 
 func decodePrivate(b []byte) (*private, error) {
-	r := wire.NewReader(b)
-	cred, err := decodeCredential(r.View())
+	r := wire.NewTextReader(b)
+	cred, err := decodeCredential(r.Sub())
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +92,7 @@ func (p *Basic) seal(b []byte) []byte {
 
 func (*None) seal(b []byte) []byte { return wire.AppendUint(b, kindNone) }
 
-func decodeCredential(b []byte) (Credential, error) {
-	r := wire.NewReader(b)
+func decodeCredential(r *wire.Reader) (Credential, error) {
 	var cred Credential
 	switch kind := r.Uint(); kind {
 	case kindOAuth2:

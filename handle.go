@@ -52,8 +52,8 @@ func (h *handle) get(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.touch(conn)
-	out, err := c.fresh(ctx, conn, CredentialOptions{})
+	c.touch(conn, read)
+	out, err := c.fresh(ctx, conn, read, CredentialOptions{})
 	if err != nil {
 		return nil, err
 	}

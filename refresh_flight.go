@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tieline/tieline/store"
@@ -91,6 +92,7 @@ type flights struct {
 	closed  bool
 	lost    []string // connections whose new token can never be saved
 	tasks   tasks
+	n       atomic.Int64 // of byRow, to be read without the lock
 }
 
 // start returns the flight of the row, a new one if none is under way.
@@ -108,6 +110,7 @@ func (fs *flights) start(f *flight, run func(*flight)) (*flight, error) {
 		fs.byRow = make(map[string]*flight)
 	}
 	fs.byRow[f.key.ID] = f
+	fs.n.Add(1)
 	fs.tasks.start(func() {
 		defer fs.end(f)
 		run(f)
@@ -117,6 +120,9 @@ func (fs *flights) start(f *flight, run func(*flight)) (*flight, error) {
 
 // find returns the flight of the row, nil if none is under way.
 func (fs *flights) find(rowID string) *flight {
+	if fs.n.Load() == 0 {
+		return nil // as nearly always, and callers are many
+	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return fs.byRow[rowID]
@@ -125,6 +131,7 @@ func (fs *flights) find(rowID string) *flight {
 func (fs *flights) end(f *flight) {
 	fs.mu.Lock()
 	delete(fs.byRow, f.key.ID)
+	fs.n.Add(-1)
 	fs.mu.Unlock()
 	f.publish(outcome{err: ErrClosed}) // no effect on a flight that came to an end
 	close(f.done)

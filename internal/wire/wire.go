@@ -80,13 +80,18 @@ func AppendMap(b []byte, m map[string]string) []byte {
 // Reader takes a record apart. After the first malformed field every further
 // read gives a zero value, and Err says so: check it once, at the end.
 type Reader struct {
-	buf []byte
-	bad bool
+	buf  []byte
+	text string // buf as a string, if strings are to be cut from one; else empty
+	bad  bool
 }
 
 // NewReader reads from b. Bytes and strings read are copies, except those of
 // [Reader.View].
 func NewReader(b []byte) *Reader { return &Reader{buf: b} }
+
+// NewTextReader is NewReader for a record that is mostly strings and will be
+// kept as a whole: they share one copy of it.
+func NewTextReader(b []byte) *Reader { return &Reader{buf: b, text: string(b)} }
 
 // Err is ErrMalformed if a field could not be read.
 func (r *Reader) Err() error {
@@ -115,7 +120,7 @@ func (r *Reader) Uint() uint64 {
 		r.fail()
 		return 0
 	}
-	r.buf = r.buf[n:]
+	r.skip(n)
 	return v
 }
 
@@ -129,7 +134,7 @@ func (r *Reader) Int() int64 {
 		r.fail()
 		return 0
 	}
-	r.buf = r.buf[n:]
+	r.skip(n)
 	return v
 }
 
@@ -143,31 +148,46 @@ func (r *Reader) Bool() bool {
 		r.fail()
 		return false
 	}
-	r.buf = r.buf[1:]
+	r.skip(1)
 	return v == 1
 }
 
 // View reads what AppendBytes wrote without copying it: the result shares
 // memory with what the Reader was given. Empty comes back as nil.
 func (r *Reader) View() []byte {
-	n := r.Uint()
-	if r.bad || n == 0 {
-		return nil
-	}
-	if n > uint64(len(r.buf)) {
-		r.fail()
+	n := r.length()
+	if n == 0 {
 		return nil
 	}
 	v := r.buf[:n:n]
-	r.buf = r.buf[n:]
+	r.skip(n)
 	return v
+}
+
+// Sub reads what AppendBytes wrote as a record of its own.
+func (r *Reader) Sub() *Reader {
+	n := r.length()
+	sub := &Reader{buf: r.buf[:n:n], bad: r.bad}
+	if r.text != "" {
+		sub.text = r.text[:n]
+	}
+	r.skip(n)
+	return sub
 }
 
 // Bytes reads what AppendBytes wrote. Empty comes back as nil.
 func (r *Reader) Bytes() []byte { return slices.Clone(r.View()) }
 
 // String reads what AppendString wrote.
-func (r *Reader) String() string { return string(r.View()) }
+func (r *Reader) String() string {
+	if r.text == "" {
+		return string(r.View())
+	}
+	n := r.length()
+	v := r.text[:n]
+	r.skip(n)
+	return v
+}
 
 // Time reads what AppendTime wrote, in UTC.
 func (r *Reader) Time() time.Time {
@@ -228,9 +248,28 @@ func (r *Reader) count(size uint64) uint64 {
 	return n
 }
 
+// length reads the length of a field that is there in full.
+func (r *Reader) length() int {
+	n := r.Uint()
+	if n > uint64(len(r.buf)) {
+		r.fail()
+	}
+	if r.bad {
+		return 0
+	}
+	return int(n)
+}
+
+func (r *Reader) skip(n int) {
+	r.buf = r.buf[n:]
+	if r.text != "" {
+		r.text = r.text[n:]
+	}
+}
+
 func (r *Reader) ended() bool { return r.bad || len(r.buf) == 0 }
 
 func (r *Reader) fail() {
 	r.bad = true
-	r.buf = nil
+	r.buf, r.text = nil, ""
 }
