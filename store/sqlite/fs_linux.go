@@ -9,7 +9,7 @@ func networkFS(dir string) string {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return ""
 	}
-	return networkFSName(uint32(st.Type)) //nolint:unconvert // its type differs between architectures
+	return networkFSName(uint32(st.Type)) // a number of another type on each architecture
 }
 
 // networkFSName knows the numbers of <linux/magic.h> and of the kernel sources

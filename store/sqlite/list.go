@@ -43,7 +43,7 @@ func (s *Store) page(ctx context.Context, q store.Query, stmt statement) (store.
 	if err != nil {
 		return store.Page{}, err
 	}
-	defer rows.Close() //nolint:errcheck // Err has what counts
+	defer rows.Close() // Err has what counts
 	page := store.Page{Rows: []store.Row{}}
 	for rows.Next() {
 		if len(page.Rows) == q.Limit { // one more than fits was asked for
@@ -224,7 +224,7 @@ func (s *Store) count(ctx context.Context, stmt statement) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer rows.Close() //nolint:errcheck // Err has what counts
+	defer rows.Close() // Err has what counts
 	for rows.Next() {
 		if err := rows.Scan(&n); err != nil {
 			return 0, err

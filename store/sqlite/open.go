@@ -40,9 +40,12 @@ func Open(path string, opts Options) (*Store, error) {
 	if err := createFile(path); err != nil {
 		return nil, err
 	}
+	if err := s.openPools(opts); err != nil {
+		return nil, err
+	}
 	if err := s.open(); err != nil {
-		s.writer.Close()  //nolint:errcheck // the first error counts
-		s.readers.Close() //nolint:errcheck // the first error counts
+		s.writer.Close() // the first error counts
+		s.readers.Close()
 		return nil, err
 	}
 	return s, nil
@@ -62,7 +65,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-// newStore makes the pools, which open no connection yet.
+// newStore applies the options, and opens nothing yet.
 func newStore(path string, opts Options) (*Store, error) {
 	s := &Store{path: path, busyTimeout: opts.BusyTimeout, closed: make(chan struct{})}
 	switch {
@@ -81,15 +84,22 @@ func newStore(path string, opts Options) (*Store, error) {
 	if opts.Synchronous != Full && opts.Synchronous != Normal {
 		return nil, errors.New("sqlite: Options.Synchronous is neither Full nor Normal")
 	}
-	var err error
-	if s.writer, err = newPool(dsn(path, opts, false), 1); err != nil {
-		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
-	}
-	if s.readers, err = newPool(dsn(path, opts, true), readers); err != nil {
-		return nil, fmt.Errorf("sqlite: %s: %w", path, err)
-	}
 	s.writeGate, s.readGate = newGate(1, s.closed), newGate(readers, s.closed)
 	return s, nil
+}
+
+// openPools makes the pools, as large as their gates are wide. They open no
+// connection before one is needed.
+func (s *Store) openPools(opts Options) error {
+	var err error
+	if s.writer, err = newPool(dsn(s.path, opts, false), cap(s.writeGate.slots)); err != nil {
+		return fmt.Errorf("sqlite: %s: %w", s.path, err)
+	}
+	if s.readers, err = newPool(dsn(s.path, opts, true), cap(s.readGate.slots)); err != nil {
+		s.writer.Close() // the first error counts
+		return fmt.Errorf("sqlite: %s: %w", s.path, err)
+	}
+	return nil
 }
 
 // newPool makes a pool that keeps its connections, and the statements prepared
@@ -223,7 +233,7 @@ func (s *Store) checkWritable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // it goes back to the pool
+	defer conn.Close() // back into the pool
 	return conn.Raw(func(c any) error {
 		readOnly, err := c.(interface {
 			IsReadOnly(schema string) (bool, error)
@@ -255,8 +265,8 @@ func (s *Store) explainCantOpen(err error) error {
 		return fmt.Errorf("sqlite: %s: %w: %w: %w", s.path, ErrReadOnly, err, probe)
 	}
 	if probe == nil {
-		f.Close()           //nolint:errcheck // it is empty and goes
-		os.Remove(f.Name()) //nolint:errcheck // nothing depends on it
+		f.Close() // it is empty, and nothing depends on it
+		os.Remove(f.Name())
 	}
 	return s.explain(err)
 }

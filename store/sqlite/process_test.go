@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/pprof"
 	"testing"
+	"time"
 
 	"github.com/tieline/tieline/store"
 )
@@ -21,12 +25,32 @@ const roleVar = "TIELINE_SQLITE_ROLE"
 func TestMain(m *testing.M) {
 	role, isChild := os.LookupEnv(roleVar)
 	if !isChild {
-		os.Exit(m.Run())
+		before := runtime.NumGoroutine()
+		code := m.Run()
+		if code == 0 && leaked(before) {
+			code = 1
+		}
+		os.Exit(code)
 	}
 	if err := roles()[role](os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// leaked reports, after all tests, goroutines that have no owner any more.
+func leaked(before int) bool {
+	if f := flag.Lookup("test.fuzz"); f != nil && f.Value.String() != "" {
+		return false // the fuzzer keeps some of its own
+	}
+	for start := time.Now(); time.Since(start) < 5*time.Second; runtime.Gosched() {
+		if runtime.NumGoroutine() <= before {
+			return false
+		}
+	}
+	fmt.Fprintln(os.Stderr, "goroutines are left behind:")
+	_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+	return true
 }
 
 // roles are the common ones and those of the operating system.

@@ -103,7 +103,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, else the first error counts
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit, and else the first error counts
 	version, err := s.schemaVersion(ctx, tx)
 	if err != nil {
 		return err
