@@ -20,8 +20,8 @@ var (
 	ErrNewerSchema = errors.New("the database was written by a newer version of this package")
 	// ErrReadOnly: the file, its directory or its file system cannot be written.
 	ErrReadOnly = errors.New("the database cannot be written")
-	// ErrFull: the disk or a quota is full. Nothing was changed, and writes work
-	// again when there is space.
+	// ErrFull: the disk is full. Nothing was changed, and writes work again when
+	// there is space.
 	ErrFull = errors.New("no space left for the database")
 	// ErrCorrupt: the file is damaged. It is never repaired or created anew.
 	ErrCorrupt = errors.New("the database is damaged")

@@ -26,9 +26,9 @@ type Options struct {
 	MaxReaders int
 
 	// AllowNetworkFS lets Open use a file on what looks like a network file
-	// system: NFS, SMB, AFS, Ceph or FUSE. Set it for a FUSE file system that is local
-	// and used by this machine only; on a shared one, data is lost. It is
-	// checked on Linux alone.
+	// system: NFS, SMB, NCP, AFS, Coda, Ceph or FUSE. Set it for a FUSE file
+	// system that is local and used by this machine only; on a shared one, data
+	// is lost. Only on Linux can Open tell.
 	AllowNetworkFS bool
 }
 
