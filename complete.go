@@ -24,9 +24,13 @@ const maxCallbackValue = 8 << 10
 // is on its way the connection is stored even if ctx is done.
 func (m *Connections) Complete(ctx context.Context, binding string, callback url.Values) (Connection, error) {
 	conn, err := m.core.complete(ctx, binding, callback)
-	return conn, opError("connections: complete", err, conn.Integration, conn.ID)
+	if err != nil {
+		return Connection{}, opError("connections: complete", err, conn.Integration, conn.ID)
+	}
+	return conn, nil
 }
 
+// complete returns, with an error, what is known of the connection.
 func (c *core) complete(ctx context.Context, binding string, callback url.Values) (Connection, error) {
 	row, a, err := c.pending(ctx, binding, callback)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"sync"
 	"testing"
@@ -180,14 +179,6 @@ func (w *world) rows(kind store.Kind) []store.Row {
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-// refusing is a transport that must not be used.
-type refusing struct{ t testing.TB }
-
-func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
-	r.t.Errorf("unexpected request to %s", req.URL.Host)
-	return nil, http.ErrServerClosed
 }
 
 type lockedBuffer struct {

@@ -107,3 +107,6 @@ func (k *Keyring) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String()
 
 // LogValue shows the IDs of the keys.
 func (k *Keyring) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// MarshalText shows the IDs of the keys.
+func (k *Keyring) MarshalText() ([]byte, error) { return []byte(k.String()), nil }

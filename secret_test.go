@@ -8,6 +8,7 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"text/template"
@@ -90,8 +91,8 @@ func TestSecretValue(t *testing.T) {
 	if !s.Equal(NewSecret("x")) || s.Equal(NewSecret("y")) || s.Equal(zero) || !zero.Equal(NewSecret("")) {
 		t.Error("equality")
 	}
-	var into Secret
-	if err := json.Unmarshal([]byte(`"[secret]"`), &into); err == nil {
+	into := reflect.New(reflect.TypeFor[Secret]()).Interface()
+	if err := json.Unmarshal([]byte(`"[secret]"`), into); err == nil {
 		t.Error("a printed Secret was read back as if it were one")
 	}
 }
