@@ -257,6 +257,9 @@ func TestOptionalParams(t *testing.T) {
 	if v, send, err := e.ProxyHeaders[0].Expand(env(map[string]string{"connectionConfig.org": "o"})); v != "o" || !send || err != nil {
 		t.Errorf("the optional header with a value: %q, %v, %v", v, send, err)
 	}
+	if form, err := e.TokenParams.Without("scopes", "nested", "empty").Form(env(nil)); err != nil || form.Encode() != "fixed=x" {
+		t.Errorf("form %s, %v", form.Encode(), err)
+	}
 	if form, err := e.TokenParams.Without("scopes", "nested", "empty").Form(env(map[string]string{"connectionConfig.org": "o"})); err != nil || form.Encode() != "fixed=x&org=o" {
 		t.Errorf("form %s, %v", form.Encode(), err)
 	}
@@ -389,6 +392,18 @@ func TestURLValuesFollowTheFields(t *testing.T) {
 		}
 		if err != nil || u.String() != tt.want {
 			t.Errorf("%s with %s: %v, %v, want %s", tt.field, tt.value, u, err, tt.want)
+		}
+	}
+}
+
+// skip_encode says that values may have slashes.
+func TestSkipEncode(t *testing.T) {
+	t.Parallel()
+	src := strings.Replace(oauth2, "https://example.com/authorize", "https://example.com/${connectionConfig.x}/authorize", 1) + "  connection_config: {x: {type: string}}\n"
+	for more, want := range map[string]string{"": "https://example.com/a%2Fb/authorize", "  authorization_url_skip_encode: [base_url]\n": "https://example.com/a/b/authorize"} {
+		u, err := entry(t, src+more).AuthorizationURL.Expand(env(map[string]string{"connectionConfig.x": "a/b"}))
+		if err != nil || u.String() != want {
+			t.Errorf("with %q: %v, %v, want %s", more, u, err, want)
 		}
 	}
 }

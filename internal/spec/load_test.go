@@ -47,6 +47,29 @@ func TestProblemString(t *testing.T) {
 	}
 }
 
+// What stands behind a syntax error keeps its place.
+func TestLinesAfterASyntaxError(t *testing.T) {
+	t.Parallel()
+	_, problems := Load(File{Name: "f.yaml", Data: []byte("a:\n  docs: \"\nb:\n  auth_mode: NONE\n  colour: red\n")})
+	if len(problems) != 2 || brief(problems[1]) != "5 b colour doubtful unknown-key" {
+		t.Errorf("problems %v", problems)
+	}
+}
+
+// An inherited problem names the entry that the key stands in.
+func TestInheritedProblemsNameTheirOrigin(t *testing.T) {
+	t.Parallel()
+	_, problems := Load(File{Name: "f.yaml", Data: []byte("a: {auth_mode: NONE, colour: red}\nb: {alias: a}\nc: {alias: b}\n")})
+	var got []string
+	for _, p := range problems {
+		_, from, _ := strings.Cut(p.Message, "(")
+		got = append(got, p.Entry+" "+from)
+	}
+	if text := strings.Join(got, ", "); text != "a , b inherited from a), c inherited from a)" {
+		t.Errorf("problems %s", text)
+	}
+}
+
 func TestProblemsAreInOrder(t *testing.T) {
 	t.Parallel()
 	bad := "z: [x]\na: [x]\nm: {alias: n}\n"
@@ -54,6 +77,10 @@ func TestProblemsAreInOrder(t *testing.T) {
 	var got []string
 	for _, p := range problems {
 		got = append(got, fmt.Sprintf("%s:%d", p.File, p.Line))
+	}
+	_, problems = Load(File{Name: "f.yaml", Data: []byte("z: {auth_mode: FOO}\na: {auth_mode: FOO}\n")})
+	if len(problems) != 2 || problems[0].Entry != "z" || problems[1].Entry != "a" {
+		t.Errorf("problems %v are not in the order of the lines", problems)
 	}
 	// m of the first file is replaced by that of the second.
 	if want := "b.yaml:1 b.yaml:2 a.yaml:1 a.yaml:2 a.yaml:3"; strings.Join(got, " ") != want {

@@ -1,5 +1,7 @@
 package spec
 
+import "strings"
+
 // The rows of TestProblems about single values.
 var choiceTable = []struct {
 	name, src string
@@ -19,6 +21,7 @@ var choiceTable = []struct {
 	{"a nested parameter in JSON", oauth2 + "  token_params: {a: {b: c}}\n  body_format: json\n", nil},
 	{"a content type that lies", twoStep + "  token_headers: {content-type: application/x-www-form-urlencoded}\n", []string{"6 a token_headers.content-type doubtful content-type"}},
 	{"a content type that is true", twoStep + "  token_headers: {content-type: application/json; charset=utf-8}\n", nil},
+	{"a content type without a body", twoStep + "  token_request_method: GET\n  token_headers: {content-type: application/x-www-form-urlencoded}\n", nil},
 	{"a refresh token without use", "a:\n  auth_mode: TWO_STEP\n  token_url: https://example.com/\n  token_response: {token: t, refresh_token: r}\n  proxy: {base_url: https://example.com}\n", []string{"4 a token_response.refresh_token doubtful refresh-unused"}},
 	{"an unknown mode in token_url", "a:\n  auth_mode: CUSTOM\n  authorization_url: https://example.com/\n  token_url: {OAUTH2: https://example.com/, FOO: https://example.com/}\n  proxy: {base_url: https://example.com}\n", []string{"4 a token_url.FOO doubtful bad-value"}},
 	{"a step without a URL", twoStep + "  additional_steps: [{token_params: {a: b}}]\n", []string{"6 a additional_steps[0] rejected missing-key"}},
@@ -87,6 +90,16 @@ var templateTable = []struct {
 	{"a credential in OAUTH2", oauth2 + "  token_params: {x: \"${credentials.password}\"}\n", []string{"6 a token_params.x rejected unknown-variable"}},
 	{"a token before there is one", oauth2 + "  authorization_params: {x: \"${accessToken}\"}\n", []string{"6 a authorization_params.x rejected unknown-variable"}},
 	{"the call outside of a header", apiKeyWith("query: {q: \"${method}\"}"), []string{"3 a proxy.query.q rejected unknown-variable"}},
+	{"a credential before it is known", twoStep + "  authorization_params: {x: \"${credentials.u}\"}\n", []string{"6 a authorization_params doubtful no-effect", "6 a authorization_params.x rejected unknown-variable"}},
+	{"an API key at a token endpoint", apiKey + "  token_params: {x: \"${apiKey}\"}\n", []string{"4 a token_params doubtful no-effect", "4 a token_params.x rejected unknown-variable"}},
+	{"a refresh token before there is one", twoStep + "  token_params: {x: \"${refresh_token}\"}\n", []string{"6 a token_params.x rejected unknown-variable"}},
+	{"a client in a base URL", strings.Replace(oauth2, "https://api.example.com", "\"https://api.example.com/${clientId}\"", 1), []string{"5 a proxy.base_url rejected unknown-variable"}},
+	{"a client in a header", oauth2With("headers: {x: \"${clientId}\", y: \"${accessToken}\"}"), nil},
+	{"a signed token without a signature", twoStep + "  token_params: {x: \"${token}\"}\n", []string{"6 a token_params.x rejected unknown-variable"}},
+	{"a signed token", twoStep + "  token_params: {x: \"${token}\"}\n  signature: {protocol: RSA}\n  token: {signing_key: k, header: {alg: RS256}}\n", nil},
+	{"an assertion option elsewhere", twoStep + "  token_params: {x: \"${assertionOption.k}\"}\n", []string{"6 a token_params.x rejected unknown-variable"}},
+	{"a part of a credential", twoStep + "  token_params: {x: \"${credentials.key.id}\"}\n  credentials: {key: {type: string}}\n", nil},
+	{"a login page with a fragment", strings.Replace(oauth2, "/authorize", "/#/authorize", 1), nil},
 	{"a prefix that does not exist", apiKeyWith("query: {q: \"${metadata.x}\"}"), []string{"3 a proxy.query.q rejected unknown-variable"}},
 	{"a step that is not made yet", twoStep + "  additional_steps:\n    - {token_url: \"https://example.com/${step1.a}\"}\n    - {token_url: \"https://example.com/${step3.a}\"}\n", []string{"8 a additional_steps[1].token_url rejected unknown-variable"}},
 	{"an undeclared field", apiKeyWith("query: {q: \"${connectionConfig.x}\"}"), []string{"3 a proxy.query.q doubtful undeclared-variable"}},
@@ -116,6 +129,7 @@ var templateTable = []struct {
 	{"a domain of the vendor's", withHost("https://api.${connectionConfig.x}", "pattern: \"^[a-z]+[.]example[.]com$\""), nil},
 	{"a pattern no host fits", withHost("https://${connectionConfig.x}/api", "pattern: \"^[a-z0-9_-]+$\""), []string{"4 a connection_config.x.pattern rejected pattern-forbids-host"}},
 	{"a port", withHost("https://example.com:${connectionConfig.x}/api", "title: Port"), nil},
+	{"a port with a suffix", withHost("https://example.com:${connectionConfig.x}/api", "suffix: (TCP)"), nil},
 	{"two schemes", withHost("https://${connectionConfig.x}/api", "pattern: '^https?:\\/\\/.*$'"), []string{"3 a proxy.base_url doubtful scheme-doubled"}},
 	{"no scheme", withHost("${connectionConfig.x}/api", "pattern: '^[a-z.]+$'"), []string{"3 a proxy.base_url doubtful scheme-missing"}},
 	{"a whole URL", withHost("${connectionConfig.x}/api", "format: uri"), nil},

@@ -40,6 +40,7 @@ func TestValidate(t *testing.T) {
 		{"prefix and suffix", "a: {prefix: https://, suffix: .example.com}", m("a", "HTTPS://acme.Example.com"), m("a", "acme"), ""},
 		{"a suffix without its dot", "a: {suffix: example.com}", m("a", "acme.example.com"), m("a", "acme"), ""},
 		{"a suffix that is a path", "a: {suffix: /api}", m("a", "host.example.com/api"), m("a", "host.example.com"), ""},
+		{"only the suffix", "a: {suffix: .example.com}", m("a", ".example.com"), m("a", ".example.com"), ""},
 		{"only the prefix", "a: {prefix: https://}", m("a", "https://"), m("a", "https://"), ""},
 
 		{"a pattern", "a: {pattern: \"^[a-z]+$\"}", m("a", "abc"), m("a", "abc"), ""},
@@ -64,6 +65,7 @@ func TestValidate(t *testing.T) {
 		{"too long", "a: {}", m("a", long+"x"), m(), "a too-long"},
 		{"not UTF-8", "a: {}", m("a", "x\xff"), m(), "a encoding"},
 		{"NUL", "a: {}", m("a", "x\x00y"), m(), "a control"},
+		{"a control character of Latin-1", "a: {}", m("a", "x\u0085y"), m(), "a control"},
 		{"a line separator", "a: {}", m("a", "x\u2028y"), m(), "a control"},
 		{"PEM", "a: {}", m("a", "-----BEGIN KEY-----\nabc\n-----END KEY-----\n"), m("a", "-----BEGIN KEY-----\nabc\n-----END KEY-----"), ""},
 		{"NUL in PEM", "a: {}", m("a", "-----BEGIN KEY-----\n\x00"), m(), "a control"},
@@ -192,13 +194,16 @@ func TestLooksSecret(t *testing.T) {
 
 func TestFieldOrder(t *testing.T) {
 	t.Parallel()
-	fields := formFields(t, "d: {}, b: {order: 2}, c: {}, a: {order: 1}, e: {order: 2}")
+	fields := formFields(t, "d: {}, b: {order: 2}, c: {}, a: {order: 1}, e: {order: 2}, f: {}")
 	var names []string
 	for _, f := range fields.Ordered() {
 		names = append(names, f.Name)
 	}
-	if got := strings.Join(names, ""); got != "abedc" {
-		t.Errorf("order %s, want abedc", got)
+	if got := strings.Join(names, ""); got != "abedcf" {
+		t.Errorf("order %s, want abedcf", got)
+	}
+	if two := formFields(t, "b: {order: 1}, c: {}").Ordered(); two[0].Name != "b" {
+		t.Errorf("order %s first, want b", two[0].Name)
 	}
 	if fields[0].Name != "d" {
 		t.Error("Ordered changed its receiver")
