@@ -82,7 +82,7 @@ func checkCancelMidway(e *env) {
 	usual := time.Since(start) / 5
 
 	puts := &interrupter{e: e, rnd: rnd, usual: usual}
-	for range e.times(100) {
+	for range e.times(48) {
 		next := withVersion(nthState(row.Version+1), row.Version)
 		err := puts.call(1, func(ctx context.Context) error {
 			_, err := e.s.s.Put(ctx, next)
@@ -91,7 +91,7 @@ func checkCancelMidway(e *env) {
 		row = e.settled(second, row, stored(next), err)
 	}
 	creates, deletes := &interrupter{e: e, rnd: rnd, usual: usual}, &interrupter{e: e, rnd: rnd, usual: usual}
-	for range e.times(80) {
+	for range e.times(32) {
 		creates.create(second)
 		deletes.delete(second)
 	}

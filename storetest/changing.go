@@ -15,7 +15,7 @@ type change func(round int)
 // Inserts and deletes are also tried alone: where rows are counted instead of
 // compared, the two of them can make up for each other.
 func checkPagesUnderChange(e *env) {
-	rows := e.shelf(13)
+	rows := e.shelf(10)
 	c := &changer{e: e, h: e.open(), stable: slices.Clone(rows)}
 	shelf := folderKey("shelf")
 	queries := []store.Query{
@@ -90,7 +90,7 @@ type changer struct {
 // insert adds two rows at the ends of the order, and one in between. The
 // number of rows is bounded, so that a reader at the end gets there.
 func (c *changer) insert(round int) {
-	if round > 8 {
+	if round > 6 {
 		return
 	}
 	for i, prefix := range []string{"\x01", "a0", "~"} {
@@ -133,7 +133,7 @@ func (c *changer) reset() {
 	for len(c.extra) > 0 {
 		c.delete(0)
 	}
-	for round := range 3 {
+	for round := range 2 {
 		c.insert(round)
 	}
 }

@@ -167,7 +167,8 @@ func (e *env) parallel(n int, f func(i int)) {
 
 // repeat calls f with 0, 1, 2, ... at least so many times, then until the budget
 // of a race is spent or the most is reached: a quick backend is raced often enough
-// for a small window to be hit, and a slow one does not take minutes.
+// for a small window to be hit. On a machine so slow that even the least would
+// come near the deadline of a rule, it makes do with fewer.
 func (e *env) repeat(least, most int, f func(round int)) {
 	e.t.Helper()
 	budget := 500 * time.Millisecond
@@ -176,17 +177,21 @@ func (e *env) repeat(least, most int, f func(round int)) {
 	}
 	start := time.Now()
 	for i := range most {
-		if i >= least && time.Since(start) > budget {
+		spent := time.Since(start)
+		if spent > budget && i >= least || spent > enoughTime && i > 0 {
 			return
 		}
 		f(i)
 	}
 }
 
-// times is n, or fewer in a quick run.
+// enoughTime is what no repetition takes longer than.
+const enoughTime = ruleDeadline / 4
+
+// times is n, or half of it in a quick run.
 func (e *env) times(n int) int {
 	if e.target.quick {
-		return max(n/4, 1)
+		return max(n/2, 1)
 	}
 	return n
 }

@@ -39,7 +39,8 @@ const (
 		kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
 		parent_kind TEXT, parent_id TEXT, uniq TEXT, labels TEXT NOT NULL, due INTEGER, data BLOB NOT NULL,
 		PRIMARY KEY (kind, id), UNIQUE (kind, uniq),
-		FOREIGN KEY (parent_kind, parent_id) REFERENCES row (kind, id) ON DELETE CASCADE)`
+		FOREIGN KEY (parent_kind, parent_id) REFERENCES row (kind, id) ON DELETE CASCADE);
+		CREATE INDEX row_parent ON row (parent_kind, parent_id)`
 	toyColumns = `kind, id, version, parent_kind, parent_id, uniq, labels, due, data`
 	toyGet     = `SELECT ` + toyColumns + ` FROM row WHERE kind = ?1 AND id = ?2`
 	toyTaken   = `SELECT count(*) FROM row WHERE kind = ?1 AND uniq = ?2 AND id <> ?3`
