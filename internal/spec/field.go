@@ -89,9 +89,10 @@ func (f Field) IsSecret() bool {
 	return LooksSecret(f.Name)
 }
 
-// Required reports whether a value must be given: nothing else supplies it.
+// Required reports whether a value must be given: nothing else supplies it, and
+// a form asks for it.
 func (f Field) Required() bool {
-	return !f.Optional && !f.Automated && f.DefaultValue == nil
+	return !f.Optional && !f.Automated && !f.Hidden && f.DefaultValue == nil
 }
 
 // secretWords are what gives a secret away in the name of a field, written as

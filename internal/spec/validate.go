@@ -48,7 +48,8 @@ const (
 // applies in a browser, applied where they count:
 //
 //   - A field without a value takes its default. Without one it is required,
-//     unless it is optional, or automated: then something else supplies it.
+//     unless it is optional, or hidden, or automated: then something else
+//     supplies it.
 //   - Blank is no value. Spaces around a value are taken off, and line breaks at
 //     its end; of a secret only the line breaks.
 //   - A prefix or suffix that the form shows around the field is taken off when

@@ -18,17 +18,43 @@ func formFields(t *testing.T, src string) Fields {
 
 func TestValidate(t *testing.T) {
 	t.Parallel()
+	for _, tt := range validateTable() {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			values, secret, problems := formFields(t, tt.fields).Validate(tt.given, ValidateOptions{Known: []string{"known"}})
+			if diff := cmp.Diff(tt.values, values); diff != "" {
+				t.Errorf("values (-want +got):\n%s", diff)
+			}
+			if !slices.Equal(slices.Sorted(maps.Keys(secret)), slices.Sorted(maps.Keys(values))) {
+				t.Errorf("secret %v does not cover the values %v", secret, values)
+			}
+			var got []string
+			for _, p := range problems {
+				got = append(got, p.Name+" "+p.Code)
+			}
+			if text := strings.Join(got, ", "); text != tt.problems {
+				t.Errorf("problems %s, want %s", text, tt.problems)
+			}
+		})
+	}
+}
+
+// validateTest is one form and what is made of what was given for it.
+type validateTest struct {
+	name, fields string
+	given        map[string]string
+	values       map[string]string
+	problems     string // names and codes
+}
+
+func validateTable() []validateTest {
 	long := strings.Repeat("x", maxValue)
-	tests := []struct {
-		name, fields string
-		given        map[string]string
-		values       map[string]string
-		problems     string // names and codes
-	}{
+	return []validateTest{
 		{"given", "a: {}", m("a", "x"), m("a", "x"), ""},
 		{"missing", "a: {}", nil, m(), "a required"},
 		{"blank", "a: {}", m("a", "  "), m(), "a required"},
 		{"optional", "a: {optional: true}", m("a", " "), m(), ""},
+		{"hidden", "a: {hidden: true}", nil, m(), ""},
 		{"automated", "a: {automated: true}", nil, m(), ""},
 		{"automated and given", "a: {automated: true, pattern: \"^x$\"}", m("a", "y"), m(), "a invalid"},
 		{"a default", "a: {default_value: d}", m("a", ""), m("a", "d"), ""},
@@ -83,25 +109,6 @@ func TestValidate(t *testing.T) {
 		{"shown by a default", "a: {visible_when: {field: b, equals: x}}, b: {default_value: x}", nil, m("b", "x"), "a required"},
 		{"hidden by what is hidden", "a: {visible_when: {field: b, equals: x}}, b: {visible_when: {field: c, equals: x}}, c: {}", m("b", "x", "c", "y"), m("c", "y"), ""},
 		{"a cycle hides nothing", "a: {visible_when: {field: b, equals: x}}, b: {visible_when: {field: a, equals: x}}", m("a", "x", "b", "x"), m("a", "x", "b", "x"), ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			values, secret, problems := formFields(t, tt.fields).Validate(tt.given, ValidateOptions{Known: []string{"known"}})
-			if diff := cmp.Diff(tt.values, values); diff != "" {
-				t.Errorf("values (-want +got):\n%s", diff)
-			}
-			if !slices.Equal(slices.Sorted(maps.Keys(secret)), slices.Sorted(maps.Keys(values))) {
-				t.Errorf("secret %v does not cover the values %v", secret, values)
-			}
-			var got []string
-			for _, p := range problems {
-				got = append(got, p.Name+" "+p.Code)
-			}
-			if text := strings.Join(got, ", "); text != tt.problems {
-				t.Errorf("problems %s, want %s", text, tt.problems)
-			}
-		})
 	}
 }
 
