@@ -20,9 +20,9 @@ const authorizationLife = 10 * time.Minute
 // be. The zero value asks for the integration's scopes and makes a new
 // connection with a random ID.
 type AuthorizeOptions struct {
-	// Connection is the ID. If a connection has it, it gets the new grant in
-	// place and keeps its metadata. Empty: a random one.
-	Connection string
+	// ConnectionID names the connection. If there is one of this ID, it gets the
+	// new grant in place and keeps its metadata. Empty: a random one.
+	ConnectionID string
 
 	// Scopes to ask for. Nil: the integration's.
 	Scopes []string
@@ -45,7 +45,8 @@ type AuthorizeOptions struct {
 	ClientSecret Secret
 
 	// Binding is one that this browser has already, for an authorization in
-	// another window. Empty: a new one.
+	// another window: what the cookie holds. Empty, or nothing that an
+	// Authorization could have had: a new one.
 	Binding string
 
 	// NewOnly refuses, with ErrExists, to give an existing connection a new grant.
@@ -60,8 +61,8 @@ type Authorization struct {
 	// Binding proves that whoever comes back is who was sent: without it,
 	// somebody could have a victim complete the attacker's authorization.
 	Binding Secret
-	// Connection is the ID that the connection will have.
-	Connection string
+	// ConnectionID is the ID that the connection will have.
+	ConnectionID string
 	// ExpiresAt is until when the user can come back: ten minutes from now.
 	ExpiresAt time.Time
 }
@@ -71,7 +72,7 @@ type Authorization struct {
 // for the integration.
 func (m *Connections) Authorize(ctx context.Context, integration string, o AuthorizeOptions) (*Authorization, error) {
 	a, err := m.core.authorize(ctx, integration, o)
-	return a, opError("connections: authorize", err, integration, o.Connection)
+	return a, opError("connections: authorize", err, integration, o.ConnectionID)
 }
 
 func (c *core) authorize(ctx context.Context, key string, o AuthorizeOptions) (*Authorization, error) {
@@ -110,7 +111,7 @@ func (c *core) authorize(ctx context.Context, key string, o AuthorizeOptions) (*
 	}
 	return &Authorization{
 		URL: target.String(), Binding: NewSecret(a.binding),
-		Connection: a.Connection, ExpiresAt: a.ExpiresAt,
+		ConnectionID: a.Connection, ExpiresAt: a.ExpiresAt,
 	}, nil
 }
 
@@ -118,13 +119,9 @@ func (o *AuthorizeOptions) check() error {
 	problems := []error{
 		checkText("client_id", o.ClientID, 0, maxName, printableASCII),
 		checkText("client_secret", o.ClientSecret.Reveal(), 0, maxSecret, printableASCII),
-		checkText("binding", o.Binding, 0, maxName, printableASCII),
 	}
 	if (o.ClientID == "") != o.ClientSecret.IsZero() {
 		problems = append(problems, &FieldError{Field: "client_id", Reason: "goes with a client secret"})
-	}
-	if o.Binding != "" && len(o.Binding) < len(newBindingExample) {
-		problems = append(problems, &FieldError{Field: "binding", Reason: "is not one that an Authorization had"})
 	}
 	for n, scope := range o.Scopes {
 		if !isScope(scope) {
@@ -142,8 +139,13 @@ func (o *AuthorizeOptions) check() error {
 	return errors.Join(problems...)
 }
 
-// newBindingExample has the length of what newToken makes.
-const newBindingExample = "0123456789012345678901234567890123456789012"
+// bindingLength is the length of what newToken makes.
+const bindingLength = 43
+
+// isBinding leaves out what is too short to be secret or cannot be in a cookie.
+func isBinding(s string) bool {
+	return len(s) >= bindingLength && len(s) <= maxName && printableASCII(s) == ""
+}
 
 // isScope is the scope-token of RFC 6749 section 3.3.
 func isScope(s string) bool {
@@ -157,7 +159,7 @@ func isScope(s string) bool {
 
 func (c *core) newAuthorization(i *integration, o AuthorizeOptions) (*authorization, error) {
 	a := &authorization{
-		Connection: o.Connection, Params: o.Params, RedirectURL: c.callback,
+		Connection: o.ConnectionID, Params: o.Params, RedirectURL: c.callback,
 		Scopes: o.Scopes, Config: o.Config, Metadata: o.Metadata, Tags: o.Tags, EndUser: o.EndUser, WebhookURL: o.WebhookURL,
 		ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(), NewOnly: o.NewOnly,
 		ExpiresAt: c.now().Add(authorizationLife).UTC(), binding: o.Binding,
@@ -171,7 +173,7 @@ func (c *core) newAuthorization(i *integration, o AuthorizeOptions) (*authorizat
 			return nil, err
 		}
 	}
-	if a.binding == "" {
+	if !isBinding(a.binding) {
 		if a.binding, err = c.newToken(); err != nil {
 			return nil, err
 		}

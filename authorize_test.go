@@ -22,7 +22,7 @@ func TestAuthorizationURL(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.integration("acme", "acme")
 	a, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{
-		Connection: "alice", Scopes: []string{"read", "write:all"}, Params: map[string]string{"login_hint": "a@example.com"},
+		ConnectionID: "alice", Scopes: []string{"read", "write:all"}, Params: map[string]string{"login_hint": "a@example.com"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -43,12 +43,18 @@ func TestAuthorizationURL(t *testing.T) {
 	if len(q.Get("code_challenge")) != 43 || len(q.Get("state")) < 22 {
 		t.Errorf("challenge %q, state %q", q.Get("code_challenge"), q.Get("state"))
 	}
-	if a.Connection != "alice" || a.Binding.IsZero() || time.Until(a.ExpiresAt) > 10*time.Minute {
+	if a.ConnectionID != "alice" || a.Binding.IsZero() || time.Until(a.ExpiresAt) > 10*time.Minute {
 		t.Errorf("%+v", a)
 	}
 	again, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{Binding: a.Binding.Reveal()})
-	if err != nil || !again.Binding.Equal(a.Binding) || again.Connection == "" || again.URL == a.URL {
+	if err != nil || !again.Binding.Equal(a.Binding) || again.ConnectionID == "" || again.URL == a.URL {
 		t.Errorf("a second window: %+v, %v", again, err)
+	}
+	for _, mangled := range []string{"short", strings.Repeat("\x00", 43), strings.Repeat("é", 43), strings.Repeat("x", 300)} {
+		other, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{Binding: mangled})
+		if err != nil || other.Binding.Reveal() == mangled || len(other.Binding.Reveal()) != bindingLength {
+			t.Errorf("a mangled cookie: %v", err)
+		}
 	}
 }
 
@@ -58,7 +64,7 @@ func TestComplete(t *testing.T) {
 	w.integration("acme", "acme")
 	user := &EndUser{ID: "u1", Email: "u1@example.com", Organization: &Organization{ID: "o1"}}
 	conn, err := w.tryConnect("acme", AuthorizeOptions{
-		Connection: "alice", Metadata: json.RawMessage(`{"plan": "pro"}`), Tags: map[string]string{"Env": "prod"}, EndUser: user,
+		ConnectionID: "alice", Metadata: json.RawMessage(`{"plan": "pro"}`), Tags: map[string]string{"Env": "prod"}, EndUser: user,
 		WebhookURL: "https://example.com/hook", Scopes: []string{"read"},
 	})
 	if err != nil {
@@ -96,12 +102,12 @@ func TestReconnectInPlace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.integration("acme", "acme")
-	first, err := w.tryConnect("acme", AuthorizeOptions{Connection: "alice", Metadata: json.RawMessage(`{"a":1}`), Tags: map[string]string{"a": "b"}})
+	first, err := w.tryConnect("acme", AuthorizeOptions{ConnectionID: "alice", Metadata: json.RawMessage(`{"a":1}`), Tags: map[string]string{"a": "b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	token := w.credential()
-	second, err := w.tryConnect("acme", AuthorizeOptions{Connection: "alice", Tags: map[string]string{"c": "d"}})
+	second, err := w.tryConnect("acme", AuthorizeOptions{ConnectionID: "alice", Tags: map[string]string{"c": "d"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +120,7 @@ func TestReconnectInPlace(t *testing.T) {
 	if got := w.events.types(); !cmp.Equal(got, []EventType{EventConnected, EventReconnected}) {
 		t.Errorf("events %v", got)
 	}
-	if _, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{Connection: "alice", NewOnly: true}); !errors.Is(err, ErrExists) {
+	if _, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{ConnectionID: "alice", NewOnly: true}); !errors.Is(err, ErrExists) {
 		t.Errorf("NewOnly: %v", err)
 	}
 }
@@ -125,7 +131,7 @@ func TestNewOnlyAtCompletion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.integration("acme", "acme")
-	a, callback := w.consent("acme", AuthorizeOptions{Connection: "alice", NewOnly: true})
+	a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice", NewOnly: true})
 	w.connect("acme", "alice")
 	token := w.credential()
 	if _, err := w.Connections.Complete(t.Context(), a.Binding.Reveal(), callback); !errors.Is(err, ErrExists) {
@@ -140,7 +146,7 @@ func TestCompleteOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.integration("acme", "acme")
-	a, callback := w.consent("acme", AuthorizeOptions{Connection: "alice"})
+	a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice"})
 	var won atomic.Int64
 	var wg sync.WaitGroup
 	for range 100 {
@@ -195,7 +201,7 @@ func TestCallbacksThatDoNotFit(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, worldOptions{provider: providertest.Options{SendIssuer: true}})
 			w.integration("acme", "acme")
-			a, callback := w.consent("acme", AuthorizeOptions{Connection: "alice"})
+			a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice"})
 			bad := url.Values{}
 			for k, v := range callback {
 				bad[k] = append([]string(nil), v...)
@@ -233,7 +239,7 @@ func TestDenied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.integration("acme", "acme")
-	a, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{Connection: "alice"})
+	a, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{ConnectionID: "alice"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +280,7 @@ func TestAuthorizationOutlivesKeyRotation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.integration("acme", "acme")
-	a, callback := w.consent("acme", AuthorizeOptions{Connection: "alice"})
+	a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice"})
 	w.keys = testKeys(t, 2, 1)
 	rotated, _, _ := w.client(worldOptions{})
 	if _, err := rotated.Connections.Complete(t.Context(), a.Binding.Reveal(), callback); err != nil {
@@ -288,7 +294,7 @@ func TestCompleteIsNotAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, worldOptions{})
 		w.integration("acme", "acme")
-		a, callback := w.consent("acme", AuthorizeOptions{Connection: "alice"})
+		a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice"})
 		w.provider.Fail(providertest.Fault{Endpoint: providertest.Exchange, DelayAfter: 5 * time.Second})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -309,7 +315,7 @@ func TestCompleteSavesAfterAnOutage(t *testing.T) {
 		s, writes, _ := flaky()
 		w := newWorld(t, worldOptions{store: s})
 		w.integration("acme", "acme")
-		a, callback := w.consent("acme", AuthorizeOptions{Connection: "alice"})
+		a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice"})
 		w.provider.Fail(providertest.Fault{Endpoint: providertest.Exchange, Edit: func(*providertest.Answer) {
 			writes.Store(true)
 			time.AfterFunc(3*time.Second, func() { writes.Store(false) })
@@ -330,7 +336,7 @@ func TestOwnClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		cred := w.provider.Credentials()
-		_, err = w.tryConnect("acme", AuthorizeOptions{Connection: "alice", ClientID: cred.ClientID, ClientSecret: NewSecret(cred.ClientSecret)})
+		_, err = w.tryConnect("acme", AuthorizeOptions{ConnectionID: "alice", ClientID: cred.ClientID, ClientSecret: NewSecret(cred.ClientSecret)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -346,7 +352,7 @@ func TestIntegrationDeletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.integration("acme", "acme")
-	a, callback := w.consent("acme", AuthorizeOptions{Connection: "alice"})
+	a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice"})
 	if err := w.Integrations.Delete(t.Context(), "acme", DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +369,7 @@ func TestPendingAuthorizationIsSealed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.integration("acme", "acme")
-	a, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{Connection: "alice-canary"})
+	a, err := w.Connections.Authorize(t.Context(), "acme", AuthorizeOptions{ConnectionID: "alice-canary"})
 	if err != nil {
 		t.Fatal(err)
 	}

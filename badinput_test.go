@@ -32,7 +32,7 @@ func (w *world) methods() map[string]func(ctx context.Context, integration, id s
 			return in.Delete(ctx, integration, DeleteOptions{})
 		},
 		"Connections.Authorize": func(ctx context.Context, integration, id string) error {
-			_, err := conns.Authorize(ctx, integration, AuthorizeOptions{Connection: id})
+			_, err := conns.Authorize(ctx, integration, AuthorizeOptions{ConnectionID: id})
 			return err
 		},
 		"Connections.Create": func(ctx context.Context, integration, id string) error {
@@ -169,14 +169,14 @@ func TestUnknownNamesEverywhere(t *testing.T) {
 		case "Integrations.Create", "Connections.List", "Connections.All":
 			continue
 		}
-		if err := call(t.Context(), "nobody", "alice"); !errors.Is(err, ErrNotFound) {
+		if err := call(t.Context(), "nobody", "alice"); !errors.Is(err, ErrUnknownIntegration) || !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s of an unknown integration: %v", name, err)
 		}
 		switch name {
 		case "Integrations.Get", "Integrations.Update", "Integrations.Delete", "Connections.Authorize", "Connections.Create", "Connections.Import":
 			continue
 		}
-		if err := call(t.Context(), "acme", "nobody"); !errors.Is(err, ErrNotFound) {
+		if err := call(t.Context(), "acme", "nobody"); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnknownIntegration) {
 			t.Errorf("%s of an unknown connection: %v", name, err)
 		}
 	}

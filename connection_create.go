@@ -103,7 +103,7 @@ func (c *core) createConnection(ctx context.Context, key, id string, in Connecti
 func (c *core) usableIntegration(ctx context.Context, key string) (*integration, error) {
 	i, err := c.integration(ctx, key)
 	if err == nil && i.rec.Deleting {
-		return nil, ErrNotFound
+		return nil, ErrUnknownIntegration
 	}
 	return i, err
 }

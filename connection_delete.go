@@ -22,7 +22,7 @@ func (c *core) deleteNamed(ctx context.Context, integration, id string, o Delete
 	if err := checkNames(integration, id); err != nil {
 		return err
 	}
-	row, err := store.GetPath(ctx, c.store, kindIntegration, integration, kindConnection, id)
+	row, err := c.namedRow(ctx, integration, id)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (c *core) findConnection(ctx context.Context, integration, id string) (conn
 	if err := checkNames(integration, id); err != nil {
 		return connection{}, err
 	}
-	row, err := store.GetPath(ctx, c.store, kindIntegration, integration, kindConnection, id)
+	row, err := c.namedRow(ctx, integration, id)
 	if err != nil {
 		return connection{}, err
 	}
@@ -46,6 +46,18 @@ func (c *core) findConnection(ctx context.Context, integration, id string) (conn
 		return connection{}, err
 	}
 	return connection{row: row, rec: rec}, nil
+}
+
+// namedRow reads the row of a connection. Only when there is none does it
+// take a second look, to tell which of the two names is unknown.
+func (c *core) namedRow(ctx context.Context, integration, id string) (store.Row, error) {
+	row, err := store.GetPath(ctx, c.store, kindIntegration, integration, kindConnection, id)
+	if errors.Is(err, store.ErrNotFound) {
+		if _, ierr := c.integrationRow(ctx, integration); ierr != nil {
+			return store.Row{}, ierr
+		}
+	}
+	return row, err
 }
 
 // openPrivate decrypts the sealed part of a connection.
@@ -173,7 +185,8 @@ func endUserRecord(u *EndUser) *record.EndUser {
 	return out
 }
 
-// query turns a Filter into a Store's. ErrNotFound means that nothing can match.
+// query turns a Filter into a Store's. ErrUnknownIntegration means that nothing
+// can match.
 func (c *core) query(ctx context.Context, f Filter) (store.Query, error) {
 	q := store.Query{Kind: kindConnection, DueBefore: f.DueBefore}
 	tags, err := checkTags("filter.tags", f.Tags)
@@ -189,7 +202,7 @@ func (c *core) query(ctx context.Context, f Filter) (store.Query, error) {
 		if err := checkKey("integration", f.Integration); err != nil {
 			return q, err
 		}
-		row, err := store.GetUnique(ctx, c.store, kindIntegration, f.Integration)
+		row, err := c.integrationRow(ctx, f.Integration)
 		if err != nil {
 			return q, err
 		}

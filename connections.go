@@ -6,8 +6,6 @@ import (
 	"errors"
 	"iter"
 	"time"
-
-	"github.com/tieline/tieline/store"
 )
 
 // Status is what a connection can be used for.
@@ -146,7 +144,7 @@ func (m *Connections) List(ctx context.Context, f Filter, after string, limit in
 func (c *core) listConnections(ctx context.Context, f Filter, after string, limit int) (ConnectionPage, error) {
 	out := ConnectionPage{Connections: []Connection{}}
 	q, err := c.query(ctx, f)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, ErrUnknownIntegration) {
 		return out, nil
 	}
 	if err != nil {
@@ -179,7 +177,7 @@ func (m *Connections) All(ctx context.Context, f Filter) iter.Seq2[Connection, e
 	return func(yield func(Connection, error) bool) {
 		fail := func(err error) { yield(Connection{}, opError("connections: list", err)) }
 		q, err := m.core.query(ctx, f)
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, ErrUnknownIntegration) {
 			return
 		}
 		if err != nil {

@@ -16,7 +16,7 @@
 // It registers what it is at a provider as an [Integration] under a key of its
 // choice, and lets users authorize it:
 //
-//	a, err := client.Connections.Authorize(ctx, "github", tieline.AuthorizeOptions{Connection: userID})
+//	a, err := client.Connections.Authorize(ctx, "github", tieline.AuthorizeOptions{ConnectionID: userID})
 //	// Set a.Binding as a cookie, redirect to a.URL. In the handler of CallbackURL:
 //	conn, err := client.Connections.Complete(ctx, cookie.Value, r.URL.Query())
 //

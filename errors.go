@@ -18,6 +18,9 @@ import (
 var (
 	// ErrNotFound: there is no such integration or connection.
 	ErrNotFound = errors.New("not found")
+	// ErrUnknownIntegration: there is no integration of this key. It is an
+	// ErrNotFound.
+	ErrUnknownIntegration = fmt.Errorf("integration %w", ErrNotFound)
 	// ErrExists: the name is taken.
 	ErrExists = errors.New("already exists")
 	// ErrInvalid: something given cannot be accepted. A [*FieldError] names it.
@@ -214,11 +217,16 @@ func opError(op string, err error, names ...string) error {
 	if err == nil || isContextError(err) {
 		return err
 	}
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = fmt.Sprintf("%q", n)
+	var quoted []string
+	for _, n := range names {
+		if n != "" {
+			quoted = append(quoted, fmt.Sprintf("%q", n))
+		}
 	}
-	return fmt.Errorf("%s %s: %w", op, strings.Join(quoted, "/"), translate(err))
+	if len(quoted) > 0 {
+		op += " " + strings.Join(quoted, "/")
+	}
+	return fmt.Errorf("%s: %w", op, translate(err))
 }
 
 // isContextError says whether err is one that the caller's own context made, to

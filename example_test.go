@@ -60,7 +60,7 @@ func register(client *tieline.Client, provider *providertest.Server) {
 // connect makes the connection that the examples use.
 func connect(client *tieline.Client, provider *providertest.Server) {
 	register(client, provider)
-	a, err := client.Connections.Authorize(context.Background(), "acme", tieline.AuthorizeOptions{Connection: "alice"})
+	a, err := client.Connections.Authorize(context.Background(), "acme", tieline.AuthorizeOptions{ConnectionID: "alice"})
 	check(err)
 	_, err = client.Connections.Complete(context.Background(), a.Binding.Reveal(), browser(provider, a.URL))
 	check(err)
@@ -77,7 +77,7 @@ func Example() {
 
 	// In the handler that the user clicks: keep a.Binding in a cookie and
 	// redirect to a.URL.
-	a, err := client.Connections.Authorize(ctx, "acme", tieline.AuthorizeOptions{Connection: "alice"})
+	a, err := client.Connections.Authorize(ctx, "acme", tieline.AuthorizeOptions{ConnectionID: "alice"})
 	check(err)
 	callback := browser(provider, a.URL)
 

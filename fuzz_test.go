@@ -20,7 +20,7 @@ func FuzzCallback(f *testing.F) {
 		}
 		w := newWorld(t, worldOptions{})
 		w.integration("acme", "acme")
-		a, good := w.consent("acme", AuthorizeOptions{Connection: "alice"})
+		a, good := w.consent("acme", AuthorizeOptions{ConnectionID: "alice"})
 		if _, err := w.Connections.Complete(t.Context(), binding, callback); !errors.Is(err, ErrState) {
 			t.Fatalf("Complete = %v", err)
 		}

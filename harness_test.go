@@ -118,7 +118,7 @@ func (w *world) integration(key, provider string) Integration {
 // connect walks the whole authorization of a user.
 func (w *world) connect(integration, id string) Connection {
 	w.t.Helper()
-	conn, err := w.tryConnect(integration, AuthorizeOptions{Connection: id})
+	conn, err := w.tryConnect(integration, AuthorizeOptions{ConnectionID: id})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (c *core) markDeleting(ctx context.Context, key string) (store.Row, error) 
 		return store.Row{}, err
 	}
 	for {
-		row, err := store.GetUnique(ctx, c.store, kindIntegration, key)
+		row, err := c.integrationRow(ctx, key)
 		if err != nil {
 			return store.Row{}, err
 		}

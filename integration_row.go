@@ -42,11 +42,19 @@ func (c *core) integration(ctx context.Context, key string) (*integration, error
 	if err := checkKey("integration", key); err != nil {
 		return nil, err
 	}
-	row, err := store.GetUnique(ctx, c.store, kindIntegration, key)
+	row, err := c.integrationRow(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	return c.openIntegration(row)
+}
+
+func (c *core) integrationRow(ctx context.Context, key string) (store.Row, error) {
+	row, err := store.GetUnique(ctx, c.store, kindIntegration, key)
+	if errors.Is(err, store.ErrNotFound) {
+		err = ErrUnknownIntegration
+	}
+	return row, err
 }
 
 // integrationByID finds an integration by the ID of its row.

@@ -133,7 +133,7 @@ func spellings(s string) map[string]string {
 }
 
 func (w *world) everyFlow(heard *ear, note func(error)) {
-	a, callback := w.consent("acme", AuthorizeOptions{Connection: "alice", Metadata: []byte(`{"x":1}`)})
+	a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice", Metadata: []byte(`{"x":1}`)})
 	u, err := url.Parse(a.URL)
 	note(err)
 	heard.hear("state", u.Query().Get("state"))
@@ -158,7 +158,7 @@ func (w *world) everyFlow(heard *ear, note func(error)) {
 	w.credential()
 	_, err = w.Connections.Refresh(w.t.Context(), "acme", "alice", nil)
 	note(err)
-	b, denied := w.consent("acme", AuthorizeOptions{Connection: "carol"})
+	b, denied := w.consent("acme", AuthorizeOptions{ConnectionID: "carol"})
 	heard.hear("second binding", b.Binding.Reveal())
 	denied.Set("error", "access_denied")
 	denied.Set("error_description", "canary-description")
@@ -167,7 +167,7 @@ func (w *world) everyFlow(heard *ear, note func(error)) {
 	note(err)
 	w.connect("acme", "dave")
 	note(w.Connections.Delete(w.t.Context(), "acme", "dave", DeleteOptions{}))
-	_, _ = w.consent("acme", AuthorizeOptions{Connection: "pending"})
+	_, _ = w.consent("acme", AuthorizeOptions{ConnectionID: "pending"})
 }
 
 // everyFault answers refreshes with everything that may echo what was sent.

@@ -36,7 +36,8 @@ type RefreshPolicy struct {
 
 	// Confirm is how long after a provider refused a grant it is asked again
 	// before the connection is declared dead, and how long after a lost answer
-	// the first retry comes. Default: 5 s.
+	// the first retry comes. Default: 5 s. Tests that wait for an
+	// ErrReauthRequired may want less.
 	Confirm time.Duration
 
 	// RetryMin and RetryMax bound the pause after a failure, which doubles with

@@ -12,5 +12,9 @@
 // [Server.Fail] makes it misbehave: slow, down, answers lost after a rotation.
 // [NewInProcess] needs no network, and obeys the fake clock of testing/synctest.
 //
+// [NewInProcess] is for code that takes an [http.RoundTripper]; a tieline.Client
+// dials for itself, so give it a Server of [New] and allow loopback addresses in
+// its Config.
+//
 // It is for tests only: whoever reaches the consent page can consent.
 package providertest

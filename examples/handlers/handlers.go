@@ -34,7 +34,7 @@ func (a *accounts) handler() http.Handler {
 // connect sends the user to the provider.
 func (a *accounts) connect(w http.ResponseWriter, r *http.Request, user string) error {
 	begun, err := a.client.Connections.Authorize(r.Context(), r.PathValue("integration"), tieline.AuthorizeOptions{
-		Connection: user,
+		ConnectionID: user,
 		EndUser:    &tieline.EndUser{ID: user},
 		Binding:    a.binding(r), // one for all tabs, or the second would undo the first
 	})

@@ -80,7 +80,7 @@ func connectUser(ctx context.Context, a *app, provider *providertest.Server, out
 		return err
 	}
 	// The connection is named after the application's own user.
-	a.authorize = tieline.AuthorizeOptions{Connection: user}
+	a.authorize = tieline.AuthorizeOptions{ConnectionID: user}
 	a.serve()
 	if err := browse(ctx, a, provider, out); err != nil {
 		return err

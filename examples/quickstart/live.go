@@ -89,7 +89,7 @@ func signIn(ctx context.Context, a *app, o options, p tieline.Provider, out io.W
 	if err != nil {
 		return err
 	}
-	a.authorize = tieline.AuthorizeOptions{Connection: connectionID, Scopes: o.scopes, Config: o.config}
+	a.authorize = tieline.AuthorizeOptions{ConnectionID: connectionID, Scopes: o.scopes, Config: o.config}
 	a.serve()
 	say(out, "register", "%s/callback must be a redirect URI of your application at %s", a.url, p.DisplayName)
 	say(out, "open", "%s/connect", a.url)
