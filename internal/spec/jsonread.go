@@ -163,9 +163,11 @@ func (r *jsonReader) into(v reflect.Value) {
 		return
 	case *Fields:
 		r.object(func(name string) {
-			f := Field{Name: name}
-			r.structure(reflect.ValueOf(&f).Elem())
-			*out = append(*out, f)
+			if *out == nil {
+				*out = make(Fields, 0, 4)
+			}
+			*out = append(*out, Field{Name: name})
+			r.structure(reflect.ValueOf(&(*out)[len(*out)-1]).Elem())
 		})
 		return
 	case *TokenURL:
