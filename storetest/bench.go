@@ -52,7 +52,7 @@ const benchParent = "integration"
 
 func benchOps(s store.Store, keys []store.Key) []benchOp {
 	ctx := context.Background()
-	at := func(g, i int) store.Key { return keys[(g*7919+i*104_729)%len(keys)] }
+	at := func(g, i int) store.Key { return keys[(uint64(g)*7919+uint64(i)*104_729)%uint64(len(keys))] }
 	return []benchOp{
 		{"Get", func(_ *testing.B, g, _ int) func(int) error {
 			return func(i int) error {

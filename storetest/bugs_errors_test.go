@@ -72,6 +72,13 @@ func closedBugs() []seededBug {
 				return store.Row{Key: key, Version: 1}, nil
 			}
 		})},
+		{"closing a second time panics", "Closed", inMemory(func() store.Store {
+			s, done := new(store.Memory), make(chan struct{})
+			return &countedHandle{Store: s, close: func() {
+				close(done)
+				_ = s.Close()
+			}}
+		})},
 		{"a closed Store looks at the context first", "Closed", onClosed(func(m *mutant, closed func() bool, _ *store.Memory) {
 			list := m.list
 			m.list = func(ctx context.Context, q store.Query) (store.Page, error) {

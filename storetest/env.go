@@ -199,6 +199,7 @@ func (e *env) times(n int) int {
 // random returns a source for the rule, seeded by STORETEST_SEED if that is
 // set. The seed is printed with a failure.
 func (e *env) random() *rand.Rand {
+	e.t.Helper()
 	seed := rand.Uint64()
 	if s := os.Getenv("STORETEST_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)

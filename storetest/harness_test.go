@@ -212,14 +212,27 @@ func TestTargetIsValidated(t *testing.T) {
 	}
 }
 
+// TestNewMaySkip: a server that is not there is a reason to skip. New and Open
+// are not called on the goroutine of the test.
+func TestNewMaySkip(t *testing.T) {
+	t.Parallel()
+	Run(t, Target{
+		New:  func(t testing.TB) string { t.Skip("there is no server"); return "" },
+		Open: func(t testing.TB, _ string) store.Store { t.Error("Open was called although New skipped"); return nil },
+	})
+}
+
 func TestSkipsSayWhy(t *testing.T) {
 	t.Parallel()
 	r := record(func(*mutant) {}, 0, func(e *env) { e.skip("the reason") })
 	if r.skipped != "the reason" || len(r.errors) > 0 {
 		t.Errorf("skipped with %q and errors %q", r.skipped, r.errors)
 	}
-	out := runAgain(t, "-test.run=^TestNaive$/^(Closed|KillNine)$", "-test.v")
-	for _, want := range []string{"the Store has no Close method", "the backend is not durable: it is a map"} {
+	out := runAgain(t, "-test.run=^(TestNaive|TestNewMaySkip)$/^(Closed|KillNine)$", "-test.v")
+	for _, want := range []string{
+		"the Store has no Close method", `the backend lacks "durable": it is a map`,
+		"there is no server", "--- SKIP: TestNewMaySkip/KillNine",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output does not say %q:\n%s", want, out)
 		}

@@ -224,13 +224,20 @@ func (m *model) compare(call string, err, wantErr error, differ func() string) {
 	}
 	m.recent = append(m.recent[max(len(m.recent)-11, 0):], call)
 	if !errors.Is(answer(err), answer(wantErr)) {
-		m.fail(call, fmt.Sprintf("answer %v, a plain table answers %v", err, wantErr))
+		m.fail(call, fmt.Sprintf("the answer is %q, of a plain table %q", outcome(err), outcome(wantErr)))
 	}
 	if err == nil {
 		if d := differ(); d != "" {
 			m.fail(call, d)
 		}
 	}
+}
+
+func outcome(err error) string {
+	if err == nil {
+		return "success"
+	}
+	return err.Error()
 }
 
 func (m *model) fail(call, why string) {

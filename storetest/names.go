@@ -31,6 +31,7 @@ func oddNames() []string {
 }
 
 func checkOddKeys(e *env) {
+	e.bystanders.neighbors(e, folder)
 	second := e.open()
 	names := oddNames()
 	byID := map[string]store.Row{}

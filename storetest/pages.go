@@ -111,6 +111,7 @@ func (e *env) checkPaging(h handle, q store.Query, want []store.Row) {
 
 func checkLimits(e *env) {
 	const n = 1003
+	e.bystanders.neighbors(e, folder)
 	// Enough rows for the cap, stored by several goroutines to be quick.
 	handles := []handle{e.s, e.open()}
 	const workers = 4

@@ -13,7 +13,7 @@ func (h handle) path(parentKind store.Kind, parentUnique string, kind store.Kind
 	got, err := store.GetPath(h.e.ctx, h.s, parentKind, parentUnique, kind, name)
 	want, wantErr := store.GetPath(h.e.ctx, hidden{h.s}, parentKind, parentUnique, kind, name)
 	if !errors.Is(answer(err), answer(wantErr)) {
-		h.e.fatalf("GetPath(%q, %q, %q, %q) answers %v, two Lists %v", parentKind, parentUnique, kind, name, err, wantErr)
+		h.e.fatalf("GetPath(%q, %q, %q, %q) answers %q, two Lists %q", parentKind, parentUnique, kind, name, outcome(err), outcome(wantErr))
 	}
 	if err == nil {
 		if d := diff(got, want); d != "" {

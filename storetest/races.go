@@ -167,7 +167,7 @@ func (e *env) checkState(how string, row store.Row) {
 
 func checkTornReads(e *env) {
 	handles := []handle{e.s, e.open()}
-	e.s.put(nthState(1))
+	e.s.create(nthState(1))
 	var last atomic.Int64
 	last.Store(1)
 	e.parallel(4, func(i int) {

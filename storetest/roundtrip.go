@@ -26,6 +26,7 @@ func noon() time.Time { return time.Date(2024, time.February, 29, 12, 0, 0, 0, t
 // handle, puts it once more as read, and reads it again.
 func (e *env) checkBack(second handle, row store.Row) {
 	e.t.Helper()
+	e.bystanders.shadow(e, row)
 	for range 2 {
 		row = e.s.put(row)
 		for _, h := range []handle{e.s, second} {

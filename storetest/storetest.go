@@ -76,7 +76,7 @@ func Run(t *testing.T, target Target) {
 			t.Parallel()
 			for _, c := range r.needs {
 				if why, lacks := target.Lacks[c]; lacks {
-					t.Skipf("the backend is not %s: %s", c, why)
+					t.Skipf("the backend lacks %q: %s", c, why)
 				}
 			}
 			runRule(t, target, r)
