@@ -17,6 +17,7 @@ const (
 	Rejected
 )
 
+// String returns "doubtful" or "rejected".
 func (s Severity) String() string {
 	if s == Rejected {
 		return "rejected"

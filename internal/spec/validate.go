@@ -27,10 +27,11 @@ type ValidateOptions struct {
 // FieldProblem says what is wrong with one value. It never contains the value.
 type FieldProblem struct {
 	Name    string
-	Code    string // required, unknown, too-long, encoding, control, enum-or-format
+	Code    string // one of the constants below
 	Message string
 }
 
+// Error names the field and says what is wrong.
 func (p FieldProblem) Error() string { return p.Name + ": " + p.Message }
 
 // The codes of a [FieldProblem].

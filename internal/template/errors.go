@@ -8,6 +8,7 @@ type MissingError struct {
 	Ref   Ref
 }
 
+// Error names the field and the variable.
 func (e *MissingError) Error() string {
 	return prefix(e.Field) + "${" + e.Ref.String() + "} has no value"
 }
@@ -20,6 +21,7 @@ type ValueError struct {
 	Reason string
 }
 
+// Error names the field, the variable and the reason.
 func (e *ValueError) Error() string {
 	return prefix(e.Field) + "the value of ${" + e.Ref.String() + "} cannot be used: " + e.Reason
 }
@@ -31,6 +33,7 @@ type SyntaxError struct {
 	Reason string
 }
 
+// Error names the field, the offset and the reason.
 func (e *SyntaxError) Error() string {
 	return prefix(e.Field) + "template, at offset " + strconv.Itoa(e.Offset) + ": " + e.Reason
 }
@@ -43,6 +46,7 @@ type UnknownRefError struct {
 	Offset int // in bytes, into the template
 }
 
+// Error names the field and the variable.
 func (e *UnknownRefError) Error() string {
 	return prefix(e.Field) + "there is no variable ${" + e.Ref.String() + "} here"
 }
@@ -54,6 +58,7 @@ type UnsupportedError struct {
 	Func  string
 }
 
+// Error names the field and the function.
 func (e *UnsupportedError) Error() string {
 	return prefix(e.Field) + "${" + e.Func + "(...)} needs the whole request, which is not at hand here"
 }
