@@ -147,7 +147,7 @@ func (f Field) reason(v string) string {
 			return "it is not an absolute URL"
 		}
 	case "uuid":
-		if !uuid.MatchString(v) {
+		if !uuid().MatchString(v) {
 			return "it is not a UUID"
 		}
 	case "email":
@@ -167,4 +167,4 @@ func validPort(v string) bool {
 	return v != "" && len(v) <= 5 && strings.Trim(v, "0123456789") == ""
 }
 
-var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
+var uuid = lazyRegexp(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)

@@ -9,7 +9,7 @@ import (
 )
 
 // errorCode is what an element of retry.error_code looks like.
-var errorCode = regexp.MustCompile(`^[1-5][0-9]{2}$|^[1-5]xx$|^[1-5][0-9]{2}-[1-5][0-9]{2}$`)
+var errorCode = lazyRegexp(`^[1-5][0-9]{2}$|^[1-5]xx$|^[1-5][0-9]{2}-[1-5][0-9]{2}$`)
 
 // checkProxy checks how the API is called.
 func (c *checker) checkProxy(e *Entry) {
@@ -74,7 +74,7 @@ func (c *checker) checkRetry(r *Retry) {
 		c.doubt(path+".remaining", "retry-no-wait", "nothing says how long to wait when no calls remain")
 	}
 	for i, code := range r.ErrorCode {
-		if !errorCode.MatchString(code) {
+		if !errorCode().MatchString(code) {
 			c.doubt(fmt.Sprintf("%s.error_code[%d]", path, i), "bad-value", "a status such as 429, 5xx or 500-502 is expected")
 		}
 	}

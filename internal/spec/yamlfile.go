@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -122,12 +121,12 @@ func shiftLines(n *yaml.Node, offset int) {
 }
 
 // validName is what an entry may be called. Names become part of URLs.
-var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+var validName = lazyRegexp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
 func (r *fileReader) entry(key, value *yaml.Node) {
 	at := place{file: r.file, line: key.Line, col: key.Column}
 	name := key.Value
-	if key.Kind != yaml.ScalarNode || !validName.MatchString(name) {
+	if key.Kind != yaml.ScalarNode || !validName().MatchString(name) {
 		r.report(Problem{Line: at.line, Column: at.col, Code: "bad-name", Message: "an entry's name has letters, digits, dots, hyphens and underscores only, and begins with a letter or a digit"})
 		return
 	}
@@ -253,13 +252,13 @@ type chunk struct {
 	text []byte
 }
 
-var entryLine = regexp.MustCompile(`^["']?([A-Za-z0-9][^\s"':]*)["']?\s*:`)
+var entryLine = lazyRegexp(`^["']?([A-Za-z0-9][^\s"':]*)["']?\s*:`)
 
 func splitEntries(data []byte) []chunk {
 	var out []chunk
 	line := 0
 	for text := range bytes.Lines(data) {
-		if m := entryLine.FindSubmatch(text); m != nil {
+		if m := entryLine().FindSubmatch(text); m != nil {
 			out = append(out, chunk{name: string(m[1]), line: line})
 		}
 		if n := len(out); n > 0 && !bytes.HasPrefix(text, []byte("---")) && !bytes.HasPrefix(text, []byte("...")) {
@@ -272,23 +271,23 @@ func splitEntries(data []byte) []chunk {
 	return out
 }
 
-var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+var yamlErrorLine = lazyRegexp(`^yaml: (?:line (\d+): )?(.*)`)
 
 // fromParser matches the messages of the parser proper, which count lines from 0;
 // those of the scanner count from 1.
-var fromParser = regexp.MustCompile(`^did not find expected (<document start>|node content|key|'-' indicator|',' or)|^found (undefined tag|duplicate|incompatible)`)
+var fromParser = lazyRegexp(`^did not find expected (<document start>|node content|key|'-' indicator|',' or)|^found (undefined tag|duplicate|incompatible)`)
 
 // syntaxError reports a parse error of text, which begins on the offset-th line
 // of the file.
 func (r *fileReader) syntaxError(entry string, text []byte, offset int, err error) {
 	p := Problem{Entry: entry, Code: "syntax", Line: offset + 1, Column: 1}
-	m := yamlErrorLine.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
+	m := yamlErrorLine().FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
 	p.Message = "not YAML: " + err.Error()
 	if m != nil {
 		p.Message = "not YAML: " + m[2]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			p.Line = offset + n
-			if fromParser.MatchString(m[2]) {
+			if fromParser().MatchString(m[2]) {
 				p.Line++
 			}
 		} else if at := firstBadByte(text); at >= 0 {
