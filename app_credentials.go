@@ -270,11 +270,11 @@ func decodeApp(b []byte) (AppCredential, error) {
 	switch kind := r.Uint(); kind {
 	case appNone:
 	case appOAuth:
-		app = readOAuthApp(r)
+		app = readOAuthApp(&r)
 	case appGitHub:
-		app = readGitHubApp(r)
+		app = readGitHubApp(&r)
 	case appCustom:
-		app = &CustomApp{OAuthApp: *readOAuthApp(r), GitHubApp: *readGitHubApp(r)}
+		app = &CustomApp{OAuthApp: *readOAuthApp(&r), GitHubApp: *readGitHubApp(&r)}
 	default:
 		return nil, fmt.Errorf("app credential of kind %d: %w", kind, wire.ErrMalformed)
 	}

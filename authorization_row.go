@@ -51,7 +51,7 @@ func (c *core) openAuthorization(rowID string, data []byte) (*authorization, err
 	if err != nil {
 		return nil, err
 	}
-	plain, err := c.keys.Open(sealed, seal.Binding{Purpose: purposeAuthorization, RowID: rowID})
+	plain, err := c.keys.Open(nil, sealed, seal.Binding{Purpose: purposeAuthorization, RowID: rowID})
 	if err != nil {
 		return nil, err
 	}

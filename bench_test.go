@@ -53,6 +53,10 @@ var rawAnswer = `{"token_type":"bearer","scope":"read write","id_token":"` + str
 
 func newBenchWorld(b *testing.B, s store.Store, rows int) *benchWorld {
 	b.Helper()
+	// A heap as large as a real process has, so that the collector runs as
+	// often as it does there and not after every four megabytes.
+	ballast := make([]byte, 64<<20)
+	b.Cleanup(func() { runtime.KeepAlive(ballast) })
 	w := &benchWorld{tokens: httptest.NewServer(http.HandlerFunc(answerToken))}
 	b.Cleanup(w.tokens.Close)
 	catalog, _ := LoadCatalog(CatalogFile{Name: "bench.yaml", Data: []byte(strings.ReplaceAll(benchProvider, "URL", w.tokens.URL))})
@@ -210,7 +214,7 @@ func (w *benchWorld) memoryFloor(b *testing.B) func(int) {
 		mu.RLock()
 		e := entries[name{"bench", w.ids[rand.IntN(len(w.ids))]}]
 		mu.RUnlock()
-		if _, err := ring.Open(e.sealed, seal.Binding{Purpose: purposeCredential, RowID: e.rowID, Generation: 1}); err != nil || time.Now().After(e.expires) {
+		if _, err := ring.Open(nil, e.sealed, seal.Binding{Purpose: purposeCredential, RowID: e.rowID, Generation: 1}); err != nil || time.Now().After(e.expires) {
 			b.Error("floor")
 		}
 	}

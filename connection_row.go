@@ -62,11 +62,19 @@ func (c *core) namedRow(ctx context.Context, integration, id string) (store.Row,
 
 // openPrivate decrypts the sealed part of a connection.
 func (c *core) openPrivate(rowID string, rec *record.Connection) (*private, error) {
-	plain, err := c.keys.Open(rec.Sealed, seal.Binding{Purpose: purposeCredential, RowID: rowID, Generation: rec.State.TokenFence})
+	buf, _ := c.scratch.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
+	plain, err := c.keys.Open((*buf)[:0], rec.Sealed, seal.Binding{Purpose: purposeCredential, RowID: rowID, Generation: rec.State.TokenFence})
 	if err != nil {
 		return nil, err
 	}
-	return decodePrivate(plain)
+	p, err := decodePrivate(plain) // keeps copies
+	clear(plain)
+	*buf = plain
+	c.scratch.Put(buf)
+	return p, err
 }
 
 // sealPrivate encrypts the sealed part for the fence that it will be stored under.

@@ -92,23 +92,23 @@ func (p *Basic) seal(b []byte) []byte {
 
 func (*None) seal(b []byte) []byte { return wire.AppendUint(b, kindNone) }
 
-func decodeCredential(r *wire.Reader) (Credential, error) {
+func decodeCredential(r wire.Reader) (Credential, error) {
 	var cred Credential
 	switch kind := r.Uint(); kind {
 	case kindOAuth2:
 		cred = &OAuth2Token{
-			AccessToken: readSecret(r), RefreshToken: readSecret(r), TokenType: r.String(), Scopes: r.Strings(),
-			ExpiresAt: r.Time(), ClientID: r.String(), ClientSecret: readSecret(r), Raw: readSecret(r),
+			AccessToken: readSecret(&r), RefreshToken: readSecret(&r), TokenType: r.String(), Scopes: r.Strings(),
+			ExpiresAt: r.Time(), ClientID: r.String(), ClientSecret: readSecret(&r), Raw: readSecret(&r),
 		}
 	case kindClientCredentials:
 		cred = &ClientCredentials{
-			ClientID: r.String(), ClientSecret: readSecret(r), Certificate: readSecret(r), PrivateKey: readSecret(r),
-			Token: readSecret(r), ExpiresAt: r.Time(), Scopes: r.Strings(), Raw: readSecret(r),
+			ClientID: r.String(), ClientSecret: readSecret(&r), Certificate: readSecret(&r), PrivateKey: readSecret(&r),
+			Token: readSecret(&r), ExpiresAt: r.Time(), Scopes: r.Strings(), Raw: readSecret(&r),
 		}
 	case kindAPIKey:
-		cred = &APIKey{Key: readSecret(r)}
+		cred = &APIKey{Key: readSecret(&r)}
 	case kindBasic:
-		cred = &Basic{Username: readSecret(r), Password: readSecret(r)}
+		cred = &Basic{Username: readSecret(&r), Password: readSecret(&r)}
 	case kindNone:
 		cred = &None{}
 	default:

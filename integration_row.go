@@ -71,7 +71,7 @@ func (c *core) openIntegration(row store.Row) (*integration, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := c.keys.Open(rec.Sealed, seal.Binding{Purpose: purposeApp, RowID: row.ID, Generation: rec.Gen})
+	plain, err := c.keys.Open(nil, rec.Sealed, seal.Binding{Purpose: purposeApp, RowID: row.ID, Generation: rec.Gen})
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func (c *core) rewrap(ctx context.Context, row store.Row) (done bool, err error)
 		if id, err := seal.KeyID(part.sealed); err == nil && id == c.keys.Primary() {
 			return false, nil
 		}
-		plain, err := c.keys.Open(part.sealed, part.binding)
+		plain, err := c.keys.Open(nil, part.sealed, part.binding)
 		if err != nil {
 			return false, errors.Join(errUnreadable, err)
 		}

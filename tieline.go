@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -129,6 +130,7 @@ type core struct {
 	flights  flights
 	tasks    tasks
 	touching atomic.Int64
+	scratch  sync.Pool // of *[]byte, for what was decrypted and not decoded yet
 }
 
 // New checks the Config and makes a Client. It touches neither the network nor

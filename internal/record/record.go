@@ -213,12 +213,12 @@ func (s *State) decode(b []byte) error {
 	return r.Err()
 }
 
-func open(data []byte) (*wire.Reader, error) {
+func open(data []byte) (wire.Reader, error) {
 	switch {
 	case len(data) == 0:
-		return nil, fmt.Errorf("record: empty: %w", wire.ErrMalformed)
+		return wire.Reader{}, fmt.Errorf("record: empty: %w", wire.ErrMalformed)
 	case data[0] != format:
-		return nil, ErrFormat
+		return wire.Reader{}, ErrFormat
 	}
 	return wire.NewReader(data[1:]), nil
 }

@@ -167,9 +167,9 @@ func (k *Keyring) Seal(plaintext []byte, b Binding) ([]byte, error) {
 	return e.aead.Seal(out, nil, padded, b.associated(e.id)), nil
 }
 
-// Open decrypts what Seal made for the same Binding. The error is ErrDamaged or
-// an *UnknownKeyError.
-func (k *Keyring) Open(sealed []byte, b Binding) ([]byte, error) {
+// Open decrypts what Seal made for the same Binding and appends it to dst, which
+// must not overlap it. The error is ErrDamaged or an *UnknownKeyError.
+func (k *Keyring) Open(dst, sealed []byte, b Binding) ([]byte, error) {
 	id, err := KeyID(sealed)
 	if err != nil {
 		return nil, err
@@ -182,11 +182,11 @@ func (k *Keyring) Open(sealed []byte, b Binding) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	padded, err := aead.Open(nil, nil, sealed[headerLen:], b.associated(id))
+	padded, err := aead.Open(dst, nil, sealed[headerLen:], b.associated(id))
 	if err != nil {
 		return nil, ErrDamaged
 	}
-	return unpad(padded)
+	return unpad(padded, len(dst))
 }
 
 // KeyID tells which key a value was sealed under. The error is ErrDamaged.
@@ -296,8 +296,9 @@ func pad(p []byte) []byte {
 	return padded
 }
 
-func unpad(p []byte) ([]byte, error) {
-	for i := len(p) - 1; i >= 0; i-- {
+// unpad looks at what follows the first bytes of p, which were there before.
+func unpad(p []byte, before int) ([]byte, error) {
+	for i := len(p) - 1; i >= before; i-- {
 		switch p[i] {
 		case 0:
 		case 0x80:

@@ -38,8 +38,8 @@ func TestRoundTrip(t *testing.T) {
 		if (len(sealed)-headerLen-overhead)%padTo != 0 {
 			t.Errorf("%d bytes: the sealed length %d tells the plain one", n, len(sealed))
 		}
-		got, err := k.Open(sealed, here)
-		if err != nil || !bytes.Equal(got, plain) {
+		got, err := k.Open([]byte("before"), sealed, here)
+		if err != nil || !bytes.Equal(got, append([]byte("before"), plain...)) {
 			t.Errorf("%d bytes: Open = %d bytes, %v", n, len(got), err)
 		}
 	}
@@ -49,10 +49,10 @@ func TestOpenByAnyKey(t *testing.T) {
 	t.Parallel()
 	old := ring(t, 1)
 	sealed, _ := old.Seal([]byte("x"), here)
-	if got, err := ring(t, 2, 1).Open(sealed, here); err != nil || string(got) != "x" {
+	if got, err := ring(t, 2, 1).Open(nil, sealed, here); err != nil || string(got) != "x" {
 		t.Errorf("after rotation: %q, %v", got, err)
 	}
-	_, err := ring(t, 2).Open(sealed, here)
+	_, err := ring(t, 2).Open(nil, sealed, here)
 	var unknown *UnknownKeyError
 	if !errors.As(err, &unknown) || unknown.ID != old.Primary().String() {
 		t.Errorf("under a missing key: %v", err)
@@ -73,7 +73,7 @@ func TestBinding(t *testing.T) {
 		"purpose and row as one": {Purpose: "credentialrow", RowID: "", Generation: 7},
 	}
 	for name, b := range others {
-		if _, err := k.Open(sealed, b); !errors.Is(err, ErrDamaged) {
+		if _, err := k.Open(nil, sealed, b); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v, want ErrDamaged", name, err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 		for bit := range 8 {
 			damaged := bytes.Clone(sealed)
 			damaged[i] ^= 1 << bit
-			_, err := k.Open(damaged, here)
+			_, err := k.Open(nil, damaged, here)
 			var unknown *UnknownKeyError
 			if !errors.Is(err, ErrDamaged) && !errors.As(err, &unknown) {
 				t.Fatalf("byte %d bit %d: %v", i, bit, err)
@@ -95,7 +95,7 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 		}
 	}
 	for n := range sealed {
-		if _, err := k.Open(sealed[:n], here); !errors.Is(err, ErrDamaged) {
+		if _, err := k.Open(nil, sealed[:n], here); !errors.Is(err, ErrDamaged) {
 			t.Fatalf("cut to %d bytes: %v", n, err)
 		}
 	}
@@ -134,7 +134,7 @@ func TestSaltIsRenewed(t *testing.T) {
 		t.Error("the derived key is kept for ever")
 	}
 	for _, sealed := range [][]byte{first, second, third} {
-		if _, err := k.Open(sealed, here); err != nil {
+		if _, err := k.Open(nil, sealed, here); err != nil {
 			t.Error(err)
 		}
 	}
@@ -147,12 +147,12 @@ func TestCiphersAreBounded(t *testing.T) {
 	for i := range maxCiphers + 10 {
 		forged := bytes.Clone(sealed)
 		forged[1+idSize], forged[2+idSize] = byte(i), byte(i>>8)
-		_, _ = k.Open(forged, here)
+		_, _ = k.Open(nil, forged, here)
 	}
 	if n := len(k.ciphers); n > maxCiphers {
 		t.Errorf("%d ciphers are kept", n)
 	}
-	if _, err := k.Open(sealed, here); err != nil {
+	if _, err := k.Open(nil, sealed, here); err != nil {
 		t.Error(err)
 	}
 }
@@ -190,7 +190,7 @@ func TestConcurrentUse(t *testing.T) {
 			for range 200 {
 				sealed, err := k.Seal([]byte("x"), here)
 				if err == nil {
-					_, err = k.Open(sealed, here)
+					_, err = k.Open(nil, sealed, here)
 				}
 				if err != nil {
 					t.Error(err)
@@ -208,7 +208,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(sealed)
 	f.Add([]byte{1})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		got, err := k.Open(in, here)
+		got, err := k.Open(nil, in, here)
 		if err == nil && string(got) != "x" {
 			t.Fatalf("opened %d bytes that were never sealed: %q", len(in), got)
 		}
@@ -220,7 +220,7 @@ func BenchmarkOpen(b *testing.B) {
 	sealed, _ := k.Seal(make([]byte, 900), here)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := k.Open(sealed, here); err != nil {
+		if _, err := k.Open(nil, sealed, here); err != nil {
 			b.Fatal(err)
 		}
 	}

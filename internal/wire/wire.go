@@ -50,7 +50,7 @@ func AppendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, 0)
 	}
-	return binary.AppendVarint(append(b, 1), t.UnixMicro())
+	return binary.LittleEndian.AppendUint64(append(b, 1), uint64(t.UnixMicro()))
 }
 
 // AppendStrings appends the number of elements and each of them.
@@ -82,16 +82,19 @@ func AppendMap(b []byte, m map[string]string) []byte {
 type Reader struct {
 	buf  []byte
 	text string // buf as a string, if strings are to be cut from one; else empty
-	bad  bool
+	// An offset and not shrinking slices: this is on the way of every credential,
+	// and writing integers spares the garbage collector's write barrier.
+	off int
+	bad bool
 }
 
 // NewReader reads from b. Bytes and strings read are copies, except those of
 // [Reader.View].
-func NewReader(b []byte) *Reader { return &Reader{buf: b} }
+func NewReader(b []byte) Reader { return Reader{buf: b} }
 
 // NewTextReader is NewReader for a record that is mostly strings and will be
 // kept as a whole: they share one copy of it.
-func NewTextReader(b []byte) *Reader { return &Reader{buf: b, text: string(b)} }
+func NewTextReader(b []byte) Reader { return Reader{buf: b, text: string(b)} }
 
 // Err is ErrMalformed if a field could not be read.
 func (r *Reader) Err() error {
@@ -104,10 +107,10 @@ func (r *Reader) Err() error {
 // Rest is a copy of what was not read: fields of a newer version. It is nil
 // when there are none.
 func (r *Reader) Rest() []byte {
-	if r.bad || len(r.buf) == 0 {
+	if r.ended() {
 		return nil
 	}
-	return slices.Clone(r.buf)
+	return slices.Clone(r.buf[r.off:])
 }
 
 // Uint reads what AppendUint wrote.
@@ -115,12 +118,16 @@ func (r *Reader) Uint() uint64 {
 	if r.ended() {
 		return 0
 	}
-	v, n := binary.Uvarint(r.buf)
+	if v := r.buf[r.off]; v < 0x80 { // as most are
+		r.off++
+		return uint64(v)
+	}
+	v, n := binary.Uvarint(r.buf[r.off:])
 	if n <= 0 {
 		r.fail()
 		return 0
 	}
-	r.skip(n)
+	r.off += n
 	return v
 }
 
@@ -129,12 +136,12 @@ func (r *Reader) Int() int64 {
 	if r.ended() {
 		return 0
 	}
-	v, n := binary.Varint(r.buf)
+	v, n := binary.Varint(r.buf[r.off:])
 	if n <= 0 {
 		r.fail()
 		return 0
 	}
-	r.skip(n)
+	r.off += n
 	return v
 }
 
@@ -143,12 +150,12 @@ func (r *Reader) Bool() bool {
 	if r.ended() {
 		return false
 	}
-	v := r.buf[0]
+	v := r.buf[r.off]
 	if v > 1 {
 		r.fail()
 		return false
 	}
-	r.skip(1)
+	r.off++
 	return v == 1
 }
 
@@ -159,19 +166,20 @@ func (r *Reader) View() []byte {
 	if n == 0 {
 		return nil
 	}
-	v := r.buf[:n:n]
-	r.skip(n)
+	v := r.buf[r.off : r.off+n : r.off+n]
+	r.off += n
 	return v
 }
 
 // Sub reads what AppendBytes wrote as a record of its own.
-func (r *Reader) Sub() *Reader {
+func (r *Reader) Sub() Reader {
 	n := r.length()
-	sub := &Reader{buf: r.buf[:n:n], bad: r.bad}
+	end := r.off + n
+	sub := Reader{buf: r.buf[r.off:end:end], bad: r.bad}
 	if r.text != "" {
-		sub.text = r.text[:n]
+		sub.text = r.text[r.off:end]
 	}
-	r.skip(n)
+	r.off = end
 	return sub
 }
 
@@ -184,9 +192,8 @@ func (r *Reader) String() string {
 		return string(r.View())
 	}
 	n := r.length()
-	v := r.text[:n]
-	r.skip(n)
-	return v
+	r.off += n
+	return r.text[r.off-n : r.off]
 }
 
 // Time reads what AppendTime wrote, in UTC.
@@ -194,11 +201,13 @@ func (r *Reader) Time() time.Time {
 	if !r.Bool() {
 		return time.Time{}
 	}
-	us := r.Int()
-	if r.bad {
+	if len(r.buf)-r.off < 8 {
+		r.fail()
 		return time.Time{}
 	}
-	return time.UnixMicro(us).UTC()
+	us := binary.LittleEndian.Uint64(r.buf[r.off:])
+	r.off += 8
+	return time.UnixMicro(int64(us)).UTC()
 }
 
 // Strings reads what AppendStrings wrote. Empty comes back as nil.
@@ -241,7 +250,7 @@ func (r *Reader) count(size uint64) uint64 {
 	if r.bad {
 		return 0
 	}
-	if n > uint64(len(r.buf))/size {
+	if n > uint64(len(r.buf)-r.off)/size {
 		r.fail()
 		return 0
 	}
@@ -251,7 +260,7 @@ func (r *Reader) count(size uint64) uint64 {
 // length reads the length of a field that is there in full.
 func (r *Reader) length() int {
 	n := r.Uint()
-	if n > uint64(len(r.buf)) {
+	if n > uint64(len(r.buf)-r.off) {
 		r.fail()
 	}
 	if r.bad {
@@ -260,16 +269,9 @@ func (r *Reader) length() int {
 	return int(n)
 }
 
-func (r *Reader) skip(n int) {
-	r.buf = r.buf[n:]
-	if r.text != "" {
-		r.text = r.text[n:]
-	}
-}
-
-func (r *Reader) ended() bool { return r.bad || len(r.buf) == 0 }
+func (r *Reader) ended() bool { return r.bad || r.off >= len(r.buf) }
 
 func (r *Reader) fail() {
 	r.bad = true
-	r.buf, r.text = nil, ""
+	r.off = len(r.buf)
 }

@@ -74,7 +74,7 @@ func TestMalformed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := wire.NewReader(tt.in)
-			tt.read(r)
+			tt.read(&r)
 			if err := r.Err(); !errors.Is(err, wire.ErrMalformed) {
 				t.Errorf("Err() = %v, want ErrMalformed", err)
 			}
@@ -102,11 +102,16 @@ func TestMapOrder(t *testing.T) {
 func TestBytesAreCopies(t *testing.T) {
 	t.Parallel()
 	in := wire.AppendBytes(nil, []byte("abc"))
-	got := wire.NewReader(in).Bytes()
+	got := readBytes(in)
 	in[1] = 'X'
 	if string(got) != "abc" {
 		t.Errorf("Bytes() shares memory with its input: %q", got)
 	}
+}
+
+func readBytes(b []byte) []byte {
+	r := wire.NewReader(b)
+	return r.Bytes()
 }
 
 func FuzzReader(f *testing.F) {
