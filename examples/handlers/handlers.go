@@ -35,8 +35,8 @@ func (a *accounts) handler() http.Handler {
 func (a *accounts) connect(w http.ResponseWriter, r *http.Request, user string) error {
 	begun, err := a.client.Connections.Authorize(r.Context(), r.PathValue("integration"), tieline.AuthorizeOptions{
 		ConnectionID: user,
-		EndUser:    &tieline.EndUser{ID: user},
-		Binding:    a.binding(r), // one for all tabs, or the second would undo the first
+		EndUser:      &tieline.EndUser{ID: user},
+		Binding:      a.binding(r), // one for all tabs, or the second would undo the first
 	})
 	if err != nil {
 		return err
