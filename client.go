@@ -83,7 +83,7 @@ func (t *transport) again(s *snapshot, req *http.Request, refused *http.Response
 // send makes the request as it leaves: with an absolute URL, and with the
 // credential if that may go there. The caller's request is not changed.
 func (t *transport) send(s *snapshot, req *http.Request, body io.ReadCloser) (resp *http.Response, attached bool, err error) {
-	target, err := resolve(s.base, req.URL)
+	target, err := resolve(s, req.URL)
 	if err != nil {
 		closeReader(body)
 		return nil, false, err
@@ -110,17 +110,19 @@ func (t *transport) send(s *snapshot, req *http.Request, body io.ReadCloser) (re
 }
 
 // resolve makes a URL absolute. One without a host belongs behind the base URL.
-func resolve(base, u *url.URL) (*url.URL, error) {
+func resolve(s *snapshot, u *url.URL) (*url.URL, error) {
 	switch {
 	case u.Host != "" && u.Scheme != "":
 		c := *u
 		return &c, nil
 	case u.Host != "" || u.Scheme != "" || u.Opaque != "":
 		return nil, &FieldError{Field: "url", Reason: "must be absolute, or a path"}
-	case base == nil:
+	case s.baseErr != nil:
+		return nil, s.baseErr
+	case s.base == nil:
 		return nil, fmt.Errorf("%w: the provider has no base URL, so the request needs an absolute one", ErrInvalid)
 	}
-	return joinURL(base, u), nil
+	return joinURL(s.base, u), nil
 }
 
 // absoluteLocation spares http.Client from resolving a redirect against the

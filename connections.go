@@ -134,8 +134,8 @@ func (c *core) getConnection(ctx context.Context, integration, id string) (Conne
 }
 
 // List returns one page of the connections that match, in a stable order. after
-// is the Next of the page before, "" for the first; limit is the most entries, 0
-// for 100. Nothing is decrypted for it: Captured is nil.
+// is the Next of the page before, "" for the first; limit is the most entries: 0
+// for 100, at most 1000. Nothing is decrypted for it: Captured is nil.
 func (m *Connections) List(ctx context.Context, f Filter, after string, limit int) (ConnectionPage, error) {
 	page, err := m.core.listConnections(ctx, f, after, limit)
 	return page, opError("connections: list", err)

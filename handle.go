@@ -24,6 +24,7 @@ type snapshot struct {
 	outcome
 	subject *subject // with the credential of outcome
 	base    *url.URL // of the provider's API; nil when it has none
+	baseErr error    // why there is none although the provider has one
 	token   *oauth2.Token
 	read    time.Time
 }
@@ -61,20 +62,19 @@ func (h *handle) get(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.keep(subj, out, read)
+	return h.keep(subj, out, read), nil
 }
 
 // keep makes a snapshot of an outcome and remembers it.
-func (h *handle) keep(subj *subject, out outcome, read time.Time) (*snapshot, error) {
+func (h *handle) keep(subj *subject, out outcome, read time.Time) *snapshot {
 	s := &snapshot{outcome: out, subject: subj.withCredential(out.cred), token: oauth2Token(out.cred), read: read}
 	if b := subj.provider.BaseURL; b != nil {
-		var err error
-		if s.base, err = b.Expand(s.subject.env(h.core)); err != nil {
-			return nil, configError(err)
+		if s.base, s.baseErr = b.Expand(s.subject.env(h.core)); s.baseErr != nil {
+			s.base, s.baseErr = nil, configError(s.baseErr)
 		}
 	}
 	h.current.Store(s)
-	return s, nil
+	return s
 }
 
 // renewed is a snapshot with another credential than the one that was refused,
@@ -84,7 +84,7 @@ func (h *handle) renewed(ctx context.Context, refused *snapshot) (*snapshot, err
 	if err != nil {
 		return nil, err
 	}
-	return h.keep(refused.subject, out, h.core.now())
+	return h.keep(refused.subject, out, h.core.now()), nil
 }
 
 // oauth2Token is a credential as x/oauth2 has it: without the refresh token,

@@ -176,7 +176,8 @@ func (i *integration) edited(next Integration) (store.Row, *record.Integration, 
 }
 
 // List returns one page, in no particular but a stable order. after is the Next
-// of the page before, "" for the first; limit is the most entries, 0 for 100.
+// of the page before, "" for the first; limit is the most entries: 0 for 100, at
+// most 1000.
 func (m *Integrations) List(ctx context.Context, after string, limit int) (IntegrationPage, error) {
 	page, err := m.core.store.List(ctx, store.Query{Kind: kindIntegration, After: after, Limit: limit})
 	if err != nil {

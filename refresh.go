@@ -51,7 +51,7 @@ func (c *core) refreshed(ctx context.Context, key store.Key, w want) outcome {
 		case <-ctx.Done():
 			return outcome{err: ctx.Err()}
 		}
-		if f == mine || f.out.tried || f.out.err == nil && w.meets(f.out) || f.want.reason >= w.reason {
+		if f == mine || f.out.tried || f.out.err == nil && w.meets(f.out) || f.want.covers(w) {
 			return f.out
 		}
 		// It was under way for less than is wanted now, and did nothing.

@@ -27,6 +27,9 @@ type want struct {
 	after int64
 }
 
+// covers says whether a flight with this want did all that other asks for.
+func (w want) covers(other want) bool { return w.reason >= other.reason && w.after >= other.after }
+
 // meets says whether an outcome is what was wanted.
 func (w want) meets(o outcome) bool { return w.reason == whenDue || o.gen > w.after }
 
