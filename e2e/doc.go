@@ -1,0 +1,34 @@
+// Package e2e tests Tieline against an authorization server that its authors did
+// not write, over real HTTP, on a real SQLite file, with real processes.
+//
+// The server is made of github.com/ory/fosite, in internal/authserver: the
+// authorization code grant with PKCE, refresh with rotation and with no mercy for
+// a refresh token that is used twice, client credentials and revocation. Access
+// tokens live for exactly two seconds, so a minute of test has as many refreshes
+// as an ordinary day. A referee in front of its token endpoint, outside the
+// processes under test, writes down every exchange.
+//
+//   - TestOneExchangePerGeneration: three processes with 32 callers each use one
+//     connection in one SQLite file for a minute. Each refresh token is used
+//     exactly once, never before it is due, and no caller sees an error or an
+//     expired token.
+//   - TestHandlesOutliveRotation: the same with http.Clients, at a server that
+//     kills the access token at the moment of the rotation. No caller sees a 401.
+//   - TestAuthorizeRefusals: the wrong browser, a replayed callback, a user who
+//     says no, a code from another flow, a hundred callbacks at once.
+//   - TestClientCredentials and TestRevocationOnDelete: what their names say.
+//   - TestNothingInTheClear: every secret that existed during a full life of a
+//     connection is looked for, in many encodings, in logs, errors, events and the
+//     database's three files.
+//
+// Everything is in the tests. Nothing but Go is needed:
+//
+//	cd e2e && go test ./...
+//
+// takes a little more than a minute; with -short, about ten seconds.
+// TIELINE_E2E_DURATION sets how long the processes run ("10m"), and -v shows
+// what was counted.
+//
+// The module is separate so that none of what it needs reaches the go.mod of
+// somebody who uses Tieline.
+package e2e

@@ -1,0 +1,76 @@
+package authserver
+
+import (
+	"context"
+	"time"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/storage"
+)
+
+// subject is the one user.
+const subject = "alice"
+
+// store is fosite's store in memory, with a choice of what a rotation does to
+// the access token before.
+type store struct {
+	*storage.MemoryStore
+	oldAccessTokenDies bool
+}
+
+func newStore(oldAccessTokenDies bool) *store {
+	return &store{MemoryStore: storage.NewMemoryStore(), oldAccessTokenDies: oldAccessTokenDies}
+}
+
+// RotateRefreshToken ends the life of a refresh token that is being used. It
+// gives no grace: using the token once more is reuse from this moment on.
+func (s *store) RotateRefreshToken(ctx context.Context, requestID, signature string) error {
+	if s.oldAccessTokenDies {
+		return s.MemoryStore.RotateRefreshToken(ctx, requestID, signature)
+	}
+	return s.RevokeRefreshToken(ctx, requestID)
+}
+
+// session is what fosite keeps with a grant. It takes the time of an access
+// token's expiry itself: fosite rounds it to a whole second, which makes anything
+// between 1.5 and 2.5 seconds of two.
+type session struct {
+	code, access, refresh time.Time
+}
+
+// SetExpiresAt implements [fosite.Session].
+func (s *session) SetExpiresAt(key fosite.TokenType, exp time.Time) {
+	switch key {
+	case fosite.AuthorizeCode:
+		s.code = exp
+	case fosite.AccessToken:
+		s.access = time.Now().UTC().Add(AccessTokenLife)
+	case fosite.RefreshToken:
+		s.refresh = exp
+	}
+}
+
+// GetExpiresAt implements [fosite.Session].
+func (s *session) GetExpiresAt(key fosite.TokenType) time.Time {
+	switch key {
+	case fosite.AuthorizeCode:
+		return s.code
+	case fosite.AccessToken:
+		return s.access
+	case fosite.RefreshToken:
+		return s.refresh
+	}
+	return time.Time{}
+}
+
+// GetUsername implements [fosite.Session].
+func (s *session) GetUsername() string { return subject }
+
+// GetSubject implements [fosite.Session].
+func (s *session) GetSubject() string { return subject }
+
+// Clone implements [fosite.Session].
+func (s *session) Clone() fosite.Session {
+	c := *s
+	return &c
+}
