@@ -14,6 +14,7 @@
 //     expired token.
 //   - TestHandlesOutliveRotation: the same with http.Clients, at a server that
 //     kills the access token at the moment of the rotation. No caller sees a 401.
+//     TestRefusedTokenOfBefore: nor is the server asked again because of one.
 //   - TestAuthorizeRefusals: the wrong browser, a replayed callback, a user who
 //     says no, a code from another flow, a hundred callbacks at once.
 //   - TestClientCredentials and TestRevocationOnDelete: what their names say.

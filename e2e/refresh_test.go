@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
+	"github.com/tieline/tieline"
 	"github.com/tieline/tieline/e2e/internal/authserver"
 )
 
@@ -55,6 +57,39 @@ func TestHandlesOutliveRotation(t *testing.T) {
 	w.judge(t, d, reports)
 }
 
+// A process that comes with a refused token of before gets the one that another
+// process has stored since. The server is not asked.
+func TestRefusedTokenOfBefore(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	w := newWorld(t, authserver.Options{OldAccessTokenDies: true}, clock.config)
+	w.connect(user)
+	old := w.token(user)
+	if _, err := w.Connections.Refresh(t.Context(), integration, user, nil); err != nil {
+		t.Fatal(err)
+	}
+	if w.accepted(old.AccessToken) {
+		t.Fatal("the old token is still accepted")
+	}
+	other := &world{t: t, process: w.another(clock.config)}
+	for other.token(user).AccessToken.Equal(old.AccessToken) {
+		runtime.Gosched() // the new one is in use before it is stored
+	}
+	// Right after a token was issued, no refusal is a reason to ask for another;
+	// past that, nothing but the newer one keeps the other process from asking.
+	clock.advance(authserver.AccessTokenLife * 3 / 8)
+	cred, err := other.Connections.Refresh(t.Context(), integration, user, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !w.accepted(cred.(*tieline.OAuth2Token).AccessToken) {
+		t.Error("the other process got a token that is not accepted")
+	}
+	if n := len(w.exchanges("refresh_token")); n != 1 {
+		t.Errorf("%d exchanges", n)
+	}
+}
+
 // judge compares what the processes report with what the referee has seen, and
 // looks whether the connection still works.
 func (w *world) judge(t *testing.T, d time.Duration, reports []report) {
@@ -69,6 +104,11 @@ func (w *world) judge(t *testing.T, d time.Duration, reports []report) {
 	}
 	if n := len(problems) - 20; n > 0 {
 		t.Errorf("and %d more", n)
+	}
+	if t.Failed() {
+		for i, x := range e.exchanges {
+			t.Logf("exchange %d: %+v", i, x)
+		}
 	}
 	t.Log(e)
 	if !w.works(user) {
