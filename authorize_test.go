@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -254,6 +255,33 @@ func TestDenied(t *testing.T) {
 	}
 	if n := w.events.count(EventConnectFailed); n != 1 {
 		t.Errorf("%d events", n)
+	}
+}
+
+// What a callback calls an error is shown only if it looks like one.
+func TestCallbackErrorsShowNoSecrets(t *testing.T) {
+	t.Parallel()
+	for _, what := range []string{"state", "code", "binding"} {
+		w := newWorld(t, worldOptions{})
+		w.integration("acme", "acme")
+		a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "alice"})
+		secret := callback.Get(what)
+		if what == "binding" {
+			secret = a.Binding.Reveal()
+		}
+		for _, echo := range []string{secret, secret[:min(len(secret), 30)]} {
+			callback.Set("error", echo)
+			_, err := w.Connections.Complete(t.Context(), a.Binding.Reveal(), callback)
+			var denied *AuthorizationError
+			if errors.As(err, &denied) && denied.Code != "unknown" || strings.Contains(fmt.Sprint(err), echo) || strings.Contains(w.log.String(), echo) {
+				t.Errorf("%s in error: %v", what, err)
+			}
+		}
+	}
+	for echo, want := range map[string]string{"access_denied": "access_denied", "user_cancelled_login": "user_cancelled_login", "Access Denied": "unknown", "": "unknown", "x1": "unknown"} {
+		if got := callbackCode(echo); got != want {
+			t.Errorf("error %q is called %q, want %q", echo, got, want)
+		}
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"crypto/hmac"
 	"errors"
 	"net/url"
+	"strings"
 
-	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/store"
 )
 
@@ -140,14 +140,22 @@ func checkCallback(i *integration, callback url.Values) error {
 		return &FieldError{Field: "callback.iss", Reason: "is not the provider's issuer"}
 	}
 	if callback.Has("error") {
-		code := oauth.ErrorCode(callback.Get("error"))
-		if code == "" {
-			code = "unknown"
-		}
-		return &AuthorizationError{Code: code, Description: NewSecret(callback.Get("error_description"))}
+		return &AuthorizationError{Code: callbackCode(callback.Get("error")), Description: NewSecret(callback.Get("error_description"))}
 	}
 	if callback.Get(e.CodeParam) == "" {
 		return &FieldError{Field: "callback." + e.CodeParam, Reason: "is missing"}
 	}
 	return nil
+}
+
+// callbackCode keeps an error that looks like the codes of RFC 6749 section
+// 4.1.2.1 and OpenID Connect: lower-case words. Whoever sends the browser here
+// chooses it, so it may hold anything else, a state or a code among it.
+func callbackCode(s string) string {
+	const longest = 40
+	notCode := func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }
+	if s == "" || len(s) > longest || strings.ContainsFunc(s, notCode) {
+		return "unknown"
+	}
+	return s
 }

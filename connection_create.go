@@ -201,7 +201,7 @@ func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection
 	var conn connection
 	var created bool
 	err := c.insist(ctx, func(ctx context.Context) (err error) {
-		conn, created, err = c.putConnection(ctx, d, p, res.issued)
+		conn, created, err = c.putConnection(ctx, d, p, res)
 		return err
 	})
 	s := d.subject(res.cred)
@@ -239,7 +239,7 @@ func (c *core) insist(ctx context.Context, write func(context.Context) error) er
 }
 
 // putConnection creates the row, or replaces the credential in the one there is.
-func (c *core) putConnection(ctx context.Context, d *draft, p *private, issued time.Time) (connection, bool, error) {
+func (c *core) putConnection(ctx context.Context, d *draft, p *private, res refreshed) (connection, bool, error) {
 	for {
 		s, created, err := c.rowFor(ctx, d)
 		if err != nil {
@@ -251,7 +251,7 @@ func (c *core) putConnection(ctx context.Context, d *draft, p *private, issued t
 		case !created && d.in.NewOnly:
 			return connection{}, false, ErrExists
 		}
-		if err := c.fill(&s, d, p, issued); err != nil {
+		if err := c.fill(&s, d, p, res); err != nil {
 			return connection{}, false, err
 		}
 		s.row, err = c.store.Put(ctx, s.row)
@@ -297,16 +297,16 @@ func (c *core) newRow(d *draft) (connection, error) {
 
 // fill writes a new credential and what came with it into a row. It takes a new
 // fence, so that whatever refresh is under way comes too late to undo it.
-func (c *core) fill(s *connection, d *draft, p *private, issued time.Time) error {
+func (c *core) fill(s *connection, d *draft, p *private, res refreshed) error {
 	st := &s.rec.State
 	st.Fence++
 	st.TokenFence = st.Fence
 	st.Gen++
 	st.Holder, st.Beat, st.Sent = "", time.Time{}, false
 	expires := p.cred.Expiry()
-	mergeFresh(st, record.State{IssuedAt: issued, ExpiresAt: expires, RefreshedAt: st.RefreshedAt})
+	mergeFresh(st, record.State{IssuedAt: res.issued, ExpiresAt: expires, RefreshedAt: st.RefreshedAt})
 	if m, ok := c.modes[AuthMode(d.integration.entry.AuthMode)].(refresher); ok && m.canRefresh(d.subject(p.cred), p.cred) {
-		st.DueAt = c.policy.due(issued, expires, d.integration.entry)
+		st.DueAt = c.policy.due(res, expires, d.integration.entry)
 	}
 	st.UpdatedAt = c.now()
 	st.FetchedAt = st.UpdatedAt

@@ -71,7 +71,7 @@ func (clientCredentialsMode) refresh(ctx context.Context, c *core, s *subject, c
 	if answer.HasScope {
 		next.Scopes = splitScopes(answer.Scope, s.provider.ScopeSeparator)
 	}
-	return refreshed{cred: &next, captured: s.capture(answer, nil), issued: issued}
+	return refreshed{cred: &next, captured: s.capture(answer, nil), issued: issued, answered: c.now()}
 }
 
 // withoutGrant corrects the class of a failure for a call that spends nothing:

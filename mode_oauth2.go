@@ -127,7 +127,7 @@ func (oauth2Mode) complete(ctx context.Context, c *core, s *subject, a *authoriz
 	if own, ok := s.private.cred.(*OAuth2Token); ok {
 		token.ClientID, token.ClientSecret = own.ClientID, own.ClientSecret
 	}
-	return refreshed{cred: s.token(token, answer, issued), captured: s.capture(answer, callback), issued: issued}, nil
+	return refreshed{cred: s.token(token, answer, issued), captured: s.capture(answer, callback), issued: issued, answered: c.now()}, nil
 }
 
 func (oauth2Mode) imported(_ context.Context, c *core, s *subject, _ bool) (refreshed, error) {
@@ -174,7 +174,7 @@ func (oauth2Mode) refresh(ctx context.Context, c *core, s *subject, cred Credent
 		kept.RefreshToken = NewSecret(answer.RefreshToken)
 		return refreshed{cred: &kept, issued: issued, err: failure}
 	}
-	return refreshed{cred: s.token(old, answer, issued), captured: s.capture(answer, nil), issued: issued}
+	return refreshed{cred: s.token(old, answer, issued), captured: s.capture(answer, nil), issued: issued, answered: c.now()}
 }
 
 func (s *subject) refreshCall(c *core, old *OAuth2Token) (*oauth.Call, error) {

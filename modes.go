@@ -65,6 +65,7 @@ type refreshed struct {
 	cred     Credential
 	captured map[string]string // values of the answer to keep
 	issued   time.Time         // a moment before the request
+	answered time.Time         // a moment after the answer; zero: as issued
 	err      *oauth.Error
 }
 

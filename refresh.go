@@ -46,20 +46,36 @@ func (c *core) refreshed(ctx context.Context, key store.Key, w want) outcome {
 		if err != nil {
 			return outcome{err: err}
 		}
+		// Who joins after the landing and wants a new credential whatever there is
+		// was not on board.
+		late := f != mine && w.reason == explicit && isClosed(f.ready)
 		select {
 		case <-f.ready:
 		case <-ctx.Done():
 			return outcome{err: ctx.Err()}
 		}
-		if f == mine || f.out.tried || f.out.err == nil && w.meets(f.out) || f.want.covers(w) {
+		if !late && (f == mine || f.out.tried || f.out.err == nil && w.meets(f.out) || f.want.covers(w)) {
 			return f.out
 		}
-		// It was under way for less than is wanted now, and did nothing.
+		if late {
+			w.after = max(w.after, f.out.gen)
+		}
+		// It was under way for less than is wanted now, and did nothing for this
+		// caller.
 		select {
 		case <-f.done:
 		case <-ctx.Done():
 			return outcome{err: ctx.Err()}
 		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -179,6 +195,8 @@ func (a *attempt) settled() (outcome, bool) {
 	case s.Status == record.NeedsReauth:
 		out.err = &RefreshError{Failure: newFailure(s.LastError), Reauth: true}
 		return out, true
+	case s.Holder != "":
+		return out, false // somebody is at it; see what comes of that
 	case now.Before(s.NextAttempt):
 		out.err = a.later(s.NextAttempt)
 		return out, true

@@ -63,9 +63,7 @@ type flight struct {
 // publish makes the outcome known to everybody who waits. Only the first call
 // counts.
 func (f *flight) publish(o outcome) {
-	select {
-	case <-f.ready:
-	default:
+	if !isClosed(f.ready) {
 		f.out = o
 		close(f.ready)
 	}
@@ -79,12 +77,10 @@ func (f *flight) setSaved(name string, saved bool) {
 
 // pending is the published credential of a flight whose commit is not done.
 func (f *flight) pending() (outcome, bool) {
-	select {
-	case <-f.ready:
-		return f.out, f.out.err == nil && f.out.cred != nil
-	default:
+	if !isClosed(f.ready) {
 		return outcome{}, false
 	}
+	return f.out, f.out.err == nil && f.out.cred != nil
 }
 
 // flights are those of one Client, one per row at most. The zero value is ready.

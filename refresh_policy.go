@@ -114,12 +114,21 @@ func (p RefreshPolicy) early(lifetime time.Duration, provider *spec.Entry) time.
 
 // due is when to refresh, jittered by 10 % of the margin so that connections
 // made together do not stay together. Zero when the credential never expires.
-func (p RefreshPolicy) due(issued, expires time.Time, provider *spec.Entry) time.Time {
+//
+// A token's life begins somewhere between asking and the answer. For its expiry
+// the earlier moment counts, so that it is not used too long, and for this the
+// later one, so that it is not replaced too soon.
+func (p RefreshPolicy) due(res refreshed, expires time.Time, provider *spec.Entry) time.Time {
 	if expires.IsZero() {
 		return time.Time{}
 	}
-	margin := p.early(expires.Sub(issued), provider)
-	return expires.Add(-margin + jitter(margin/10))
+	margin := p.early(expires.Sub(res.issued), provider)
+	onTheWay := max(0, res.answered.Sub(res.issued))
+	at := expires.Add(onTheWay - margin + jitter(margin/10))
+	if last := expires.Add(-skew(res.issued, expires)); at.After(last) {
+		return last
+	}
+	return at
 }
 
 // skew is how much of a credential's life is left unused because clocks differ

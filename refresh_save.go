@@ -47,7 +47,7 @@ func (a *attempt) freshState(res refreshed) record.State {
 	expires := res.cred.Expiry()
 	fresh := record.State{
 		IssuedAt: res.issued, ExpiresAt: expires,
-		DueAt: a.policy.due(res.issued, expires, a.subj.provider), RefreshedAt: a.now(),
+		DueAt: a.policy.due(res, expires, a.subj.provider), RefreshedAt: a.now(),
 	}
 	if !a.refresher.canRefresh(a.subj, res.cred) {
 		fresh.DueAt = time.Time{}

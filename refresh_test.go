@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tieline/tieline/providertest"
+	"github.com/tieline/tieline/store"
+	"github.com/tieline/tieline/storetest"
 )
 
 func TestOneRefreshForManyCallers(t *testing.T) {
@@ -281,6 +283,77 @@ func TestForcedRefresh(t *testing.T) {
 		}
 		wg.Wait()
 		w.wantRefreshes(2)
+	})
+}
+
+// Each wish for a new credential that comes after the last one was granted is a
+// request of its own, also while the last one's token is still being saved.
+func TestForcedOneAfterAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, testForcedOneAfterAnother)
+}
+
+func testForcedOneAfterAnother(t *testing.T) {
+	slow := storetest.Faulty(&store.Memory{}, func(op string, _ store.Key) error {
+		if op == "Put" {
+			time.Sleep(10 * time.Millisecond)
+		}
+		return nil
+	}, nil)
+	w := connected(t, worldOptions{store: slow})
+	seen := map[string]bool{}
+	for range 10 {
+		cred, err := w.Connections.Refresh(t.Context(), "acme", "alice", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[cred.(*OAuth2Token).AccessToken.Reveal()] = true
+	}
+	w.wantRefreshes(10)
+	if len(seen) != 10 {
+		t.Errorf("10 calls returned %d tokens", len(seen))
+	}
+	w.provider.Fail(providertest.Fault{Endpoint: providertest.Refresh, Status: 503, RetryAfter: "60"})
+	if _, err := w.Connections.Refresh(t.Context(), "acme", "alice", nil); !errors.Is(err, ErrRefreshFailed) {
+		t.Errorf("Refresh = %v", err)
+	}
+	if _, err := w.Connections.Refresh(t.Context(), "acme", "alice", nil); err != nil {
+		t.Errorf("the failure of another call was handed on: %v", err)
+	}
+}
+
+// A refusal of a token that another process is replacing waits for the new one.
+func TestRejectedWhileAnotherRefreshes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := connected(t, worldOptions{})
+		first := w.credential()
+		other, _, _ := w.client(worldOptions{})
+		w.provider.Fail(providertest.Fault{Endpoint: providertest.Refresh, DelayAfter: 3 * time.Second})
+		go func() { _, _ = other.Connections.Refresh(t.Context(), "acme", "alice", nil) }()
+		time.Sleep(time.Second)
+		got, err := w.Connections.Refresh(t.Context(), "acme", "alice", first)
+		if err != nil || got.(*OAuth2Token).AccessToken.Equal(first.AccessToken) {
+			t.Errorf("Refresh = %v", err)
+		}
+		w.wantRefreshes(1)
+	})
+}
+
+// By the provider's clock, too, no refresh comes before its time: a token's life
+// begins there when it is answered, not when it is asked for.
+func TestNotEarlyByTheProvidersClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := connected(t, worldOptions{provider: providertest.Options{TokenLifetime: time.Minute}})
+		w.provider.Fail(providertest.Fault{Endpoint: providertest.Refresh, Times: providertest.Always, Delay: 4 * time.Second})
+		for range 200 {
+			w.credential()
+			time.Sleep(time.Second)
+		}
+		if st := w.provider.Stats(); st.Refreshes < 3 || st.MaxRemaining > 30*time.Second {
+			t.Errorf("%d refreshes, one with %v left of a minute", st.Refreshes, st.MaxRemaining)
+		}
 	})
 }
 

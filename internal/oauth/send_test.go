@@ -279,7 +279,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"RT-canary", "secret-canary"}
 	for _, body := range []string{
-		`{"error":"RT-canary"}`, `{"error":"secret-canary"}`, `{"error":{"code":"RT-canary"}}`,
+		`{"error":"RT-canary"}`, `{"error":"RT-cana"}`, `{"error":"code-RT-canary"}`, `{"error":"secret-canary"}`, `{"error":{"code":"RT-canary"}}`,
 		`{"error":"x","error_description":"RT-canary secret-canary"}`, `RT-canary`, `HTTP/1.1 secret-canary`,
 	} {
 		u, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
@@ -302,7 +302,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 			t.Fatalf("%s: no error", body)
 		}
 		for _, s := range secrets {
-			if strings.Contains(err.Error(), s) {
+			if strings.Contains(err.Error(), s[:7]) {
 				t.Errorf("%s: the error shows a secret: %v", body, err)
 			}
 		}
