@@ -19,8 +19,8 @@ const columns = `+r.version, +r.parent_kind, +r.parent_id, +r.unique_name, +r.la
 const getSQL = `SELECT ` + columns + ` FROM record AS r WHERE r.kind = ? AND r.id = ?`
 
 // The planner must not start at the child, so the join is a CROSS JOIN, whose
-// order SQLite keeps.
-const pathSQL = `SELECT r.id, ` + columns + `
+// order SQLite keeps. What the caller named need not be read.
+const pathSQL = `SELECT r.id, +r.version, +r.parent_id, +r.labels, +r.due, +r.data
 	FROM record AS p CROSS JOIN record AS r ON r.kind = ? AND r.unique_name = p.id || '/' || ?
 	WHERE p.kind = ? AND p.unique_name = ? AND r.parent_kind = p.kind AND r.parent_id = p.id`
 
@@ -86,14 +86,15 @@ func (s *Store) GetPath(ctx context.Context, parentKind store.Kind, parentUnique
 		return store.Row{}, err
 	}
 	var r record
-	var id string
+	var id, parentID string
 	err := s.read(ctx, func() error {
 		return s.statements.path.QueryRowContext(context.WithoutCancel(ctx), string(kind), name, string(parentKind), parentUnique).
-			Scan(append([]any{&id}, r.dest()...)...)
+			Scan(&id, &r.version, &parentID, &r.labels, &r.due, &r.data)
 	})
 	if err != nil {
 		return store.Row{}, notFound(err)
 	}
+	r.parentKind, r.parentID, r.unique = string(parentKind), parentID, store.JoinPath(parentID, name)
 	return s.decode(&r, store.Key{Kind: kind, ID: id})
 }
 
