@@ -13,7 +13,7 @@ import (
 )
 
 // KeySize is the length of an encryption key in bytes.
-const KeySize = seal.KeySize
+const KeySize = 32
 
 // Keyring encrypts every secret before it reaches the Store. The first key
 // seals, any of them opens.
