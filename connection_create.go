@@ -225,7 +225,7 @@ func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection
 // long as a lost answer of a provider would be waited for.
 func (c *core) insist(ctx context.Context, write func(context.Context) error) error {
 	start := time.Now()
-	for d := saveRetryMin; ; d = min(2*d, saveRetryMax) {
+	for d := saveRetryMin; ; d = min(2*d, c.policy.saveRetryMax()) {
 		tctx, cancel := context.WithTimeout(ctx, c.policy.SaveTimeout)
 		err := write(tctx)
 		cancel()

@@ -26,8 +26,9 @@ type RefreshPolicy struct {
 
 	// TakeOver is how long a process must itself have watched an attempt of
 	// another one make no progress before it takes over. It has to be longer than
-	// the other one could still be busy: SendWithin + Exchange + SaveTimeout +
-	// 6 s. Default: 45 s.
+	// the other one could still be busy: SendWithin + Exchange + SaveTimeout and
+	// three of the longest pauses between tries to save, which are two fifths of
+	// SaveTimeout but at most 2 s. Default: 45 s.
 	TakeOver time.Duration
 
 	// SaveTimeout bounds one try to save a new token. There is no bound on how
@@ -51,7 +52,6 @@ type RefreshPolicy struct {
 
 const (
 	saveRetryMin = 50 * time.Millisecond
-	saveRetryMax = 2 * time.Second
 
 	// staleBeat is how old a holder's own wall clock reading must be for it to
 	// count as dead at once, so that a short-lived program does not have to
@@ -90,14 +90,17 @@ func (p RefreshPolicy) withDefaults() (RefreshPolicy, error) {
 	if p.Concurrency < 0 {
 		problems = append(problems, &FieldError{Field: "Refresh.Concurrency", Reason: "must not be negative"})
 	}
-	if p.TakeOver <= p.SendWithin+p.Exchange+p.SaveTimeout+3*saveRetryMax {
-		problems = append(problems, &FieldError{Field: "Refresh.TakeOver", Reason: "must be longer than SendWithin + Exchange + SaveTimeout + 6s"})
+	if busy := p.SendWithin + p.Exchange + p.SaveTimeout + 3*p.saveRetryMax(); p.TakeOver <= busy {
+		problems = append(problems, &FieldError{Field: "Refresh.TakeOver", Reason: "must be longer than " + busy.String() + ", for which another process may be busy"})
 	}
 	if p.RetryMax < p.RetryMin {
 		problems = append(problems, &FieldError{Field: "Refresh.RetryMax", Reason: "must not be below RetryMin"})
 	}
 	return p, errors.Join(problems...)
 }
+
+// saveRetryMax is the longest pause between two tries to save a token.
+func (p RefreshPolicy) saveRetryMax() time.Duration { return min(2*time.Second, p.SaveTimeout*2/5) }
 
 // early is how long before expiry a credential that lives this long is due.
 func (p RefreshPolicy) early(lifetime time.Duration, provider *spec.Entry) time.Duration {

@@ -72,7 +72,7 @@ var errSuperseded = errors.New("a newer credential is stored")
 // Store was closed for good.
 func (a *attempt) save(res refreshed, fresh record.State) error {
 	failedBefore := false
-	for d := saveRetryMin; ; d = min(2*d, saveRetryMax) {
+	for d := saveRetryMin; ; d = min(2*d, a.policy.saveRetryMax()) {
 		err := a.commit(res, fresh)
 		switch {
 		case err == nil, errors.Is(err, errSuperseded):
