@@ -87,8 +87,8 @@ func (c *core) fresh(ctx context.Context, s connection, now time.Time, o Credent
 	if now.Before(due) {
 		return c.stored(s)
 	}
-	mayTry := st.Status == record.Active && !now.Before(st.NextAttempt)
-	if now.Before(st.ExpiresAt.Add(-skew(st.IssuedAt, st.ExpiresAt))) && (why.reason == whenDue || !mayTry) {
+	mayTry := st.Status == record.Active && !now.Before(st.NextAttempt) && !c.breakers.stops(s.row.Parent.ID)
+	if works(st, now.Add(skew(st.IssuedAt, st.ExpiresAt))) && (why.reason == whenDue || !mayTry) {
 		if mayTry {
 			c.refreshSoon(s.row.Key)
 		}
@@ -98,11 +98,16 @@ func (c *core) fresh(ctx context.Context, s connection, now time.Time, o Credent
 	if out.err == nil || isContextError(out.err) {
 		return out, out.err
 	}
-	if now := c.now(); now.Before(st.ExpiresAt) && !errors.Is(out.err, store.ErrNotFound) {
+	if works(st, c.now()) && !errors.Is(out.err, store.ErrNotFound) {
 		// It still works; what failed is remembered on the row.
 		return c.stored(s)
 	}
 	return outcome{}, out.err
+}
+
+// works says whether the credential has not expired by t.
+func works(st *record.State, t time.Time) bool {
+	return st.ExpiresAt.IsZero() || t.Before(st.ExpiresAt)
 }
 
 // unrefreshed is for a credential that nothing refreshes.

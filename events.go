@@ -27,13 +27,26 @@ const (
 	// says why. The credential in use may well be valid for a while yet.
 	EventRefreshFailed EventType = "connection.refresh_failed"
 	// EventReauthRequired: the provider refuses the grant. The user has to
-	// authorize again. It comes once per connection.
+	// authorize again. It comes once per connection. Err is a [*RefreshError],
+	// whose Failure has the code "lost_rotation" if the grant was probably not
+	// revoked but lost between the provider and the Store.
 	EventReauthRequired EventType = "connection.reauth_required"
 	// EventUnsaved: a new token is in use but could not be stored yet. It is
 	// lost if the process ends before [EventRefreshed] follows.
 	EventUnsaved EventType = "connection.unsaved"
 	// EventScopeChanged: the provider granted other scopes than before.
 	EventScopeChanged EventType = "connection.scope_changed"
+	// EventTakenOver: another process began to refresh the connection and was
+	// not heard of again, so this one goes on. It may have crashed.
+	EventTakenOver EventType = "connection.taken_over"
+	// EventIntegrationRefused: the provider refuses the application itself, as
+	// after its secret was replaced. Connection is the one that found out; no
+	// connection of the integration is refreshed until the provider accepts the
+	// application again, which is tried every few minutes and after every edit
+	// of the integration. It comes once per process and refusal.
+	EventIntegrationRefused EventType = "integration.refused"
+	// EventIntegrationAccepted: the provider accepts the application again.
+	EventIntegrationAccepted EventType = "integration.accepted"
 )
 
 // Event tells the host application what happened. It holds no secret.

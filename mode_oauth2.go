@@ -182,10 +182,8 @@ func (s *subject) refreshCall(c *core, old *OAuth2Token) (*oauth.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u := s.provider.RefreshURL; u != nil {
-		if call.URL, err = u.Expand(s.env(c)); err != nil {
-			return nil, configError(err)
-		}
+	if call.URL, err = s.refreshURL(s.env(c)); err != nil {
+		return nil, err
 	}
 	call.Params["grant_type"] = cmp.Or(s.provider.Refresh.GrantType, "refresh_token")
 	call.Params["refresh_token"] = old.RefreshToken.Reveal()

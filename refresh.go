@@ -98,6 +98,8 @@ type attempt struct {
 	refresher refresher
 	watch     watch
 	lease     lease
+	sentFirst time.Time // monotonic, of the first request under the lease
+	tookOver  bool      // the lease was another process's
 }
 
 // fly runs a flight to its end.
@@ -113,6 +115,9 @@ func (c *core) fly(f *flight) {
 	}()
 	for range maxRounds {
 		if over := a.round(); over {
+			if a.tookOver {
+				a.emit(a.ctx, a.subj.event(EventTakenOver, nil))
+			}
 			return
 		}
 	}
@@ -130,12 +135,19 @@ func (a *attempt) round() (over bool) {
 		a.flight.publish(out)
 		return true
 	}
+	if out, ok := a.refused(); ok {
+		a.flight.publish(out)
+		return true
+	}
 	switch held, err := a.begin(); {
 	case errors.Is(err, errNotYet):
 		a.flight.publish(a.current(a.later(a.rec.State.ExpiresAt.Add(-2 * a.policy.TakeOver))))
 		return true
 	case err != nil:
 		a.flight.publish(a.current(err))
+		return true
+	case !held && a.flight.want.reason == background:
+		a.flight.publish(a.current(errBusy))
 		return true
 	case !held:
 		return a.await()
@@ -184,8 +196,8 @@ func (a *attempt) settled() (outcome, bool) {
 	s, w, now := &a.rec.State, a.flight.want, a.now()
 	out := a.current(nil)
 	switch {
-	case w.reason == whenDue && (s.DueAt.IsZero() || now.Before(s.DueAt)),
-		w.reason != whenDue && s.Gen > w.after:
+	case w.reason <= whenDue && (s.DueAt.IsZero() || now.Before(s.DueAt)),
+		w.reason > whenDue && s.Gen > w.after:
 		return out, true
 	case a.refresher == nil || !a.refresher.canRefresh(a.subj, a.priv.cred):
 		out.err = ErrNotRefreshable

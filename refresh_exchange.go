@@ -18,11 +18,16 @@ const lostRotation = "lost_rotation"
 // spend uses the lease: it asks the provider, and asks again where that is
 // known to do no harm. It answers false when the row has to be looked at again.
 func (a *attempt) spend() (over bool) {
+	refusals := 0
 	for try := 0; ; try++ {
 		if err := a.maySend(); err != nil {
 			a.release(func(s *record.State) { s.Sent = a.lease.suspect || try > 0 })
 			return false
 		}
+		if try == 0 {
+			a.sentFirst = time.Now()
+		}
+		a.counts.exchanges.Add(1)
 		res := a.exchange()
 		if res.cred != nil {
 			a.keep(res)
@@ -31,7 +36,8 @@ func (a *attempt) spend() (over bool) {
 		var again bool
 		switch res.err.Class {
 		case oauth.Permanent:
-			again = a.condemned(try, res.err)
+			again = a.condemned(refusals, res.err)
+			refusals++
 		case oauth.Ambiguous:
 			again = a.unclear(try, res.err)
 		default:
@@ -56,9 +62,9 @@ func (a *attempt) exchange() (res refreshed) {
 	return a.refresher.refresh(ctx, a.core, a.subj, a.priv.cred)
 }
 
-// condemned decides on an answer that says the grant is dead. It answers true
-// when the provider is to be asked once more.
-func (a *attempt) condemned(try int, err *oauth.Error) (again bool) {
+// condemned decides on an answer that says the grant is dead, which so many said
+// before. It answers true when the provider is to be asked once more.
+func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 	if a.read() == nil && a.rec.State.Gen != a.lease.gen {
 		// Another attempt, or the user, has put a new credential here.
 		if a.load() == nil {
@@ -67,7 +73,7 @@ func (a *attempt) condemned(try int, err *oauth.Error) (again bool) {
 		a.release(func(*record.State) {})
 		return false
 	}
-	if try == 0 {
+	if before == 0 {
 		// Asking again cannot hurt: the token was refused already.
 		if a.pause(a.policy.Confirm) && a.renew() == nil {
 			return true
@@ -78,8 +84,10 @@ func (a *attempt) condemned(try int, err *oauth.Error) (again bool) {
 	failure := a.failure(err)
 	if a.lease.suspect {
 		failure.Code = lostRotation
+		a.counts.lostRotations.Add(1)
 	}
 	cause := &RefreshError{Failure: newFailure(failure), Reauth: true, Err: newTokenError(err)}
+	a.counts.reauthRequired.Add(1)
 	a.publishFailure(cause)
 	a.release(func(s *record.State) {
 		if s.Gen != a.lease.gen {
@@ -91,6 +99,7 @@ func (a *attempt) condemned(try int, err *oauth.Error) (again bool) {
 		s.NextAttempt = time.Time{}
 	})
 	a.emit(a.ctx, a.subj.event(EventReauthRequired, cause))
+	a.clientAccepted()
 	return false
 }
 
@@ -98,24 +107,32 @@ func (a *attempt) condemned(try int, err *oauth.Error) (again bool) {
 // trying again loses the grant for certain if it was spent; trying again loses it
 // only then. So it is tried, when the provider's data says is best.
 func (a *attempt) unclear(try int, err *oauth.Error) (again bool) {
-	wait := a.policy.Confirm
-	if try > 0 {
-		wait *= 3
-	}
-	tries := 2
-	if a.subj.strict() {
-		// Reuse may kill the access token, so let it run out first.
-		tries = 1
-		if left := a.rec.State.ExpiresAt.Sub(a.now()); left > lastMoments {
-			tries = 0
-		}
-	}
 	a.lease.suspect = true
-	if try < tries && a.pause(wait) && a.renew() == nil {
+	if wait, ok := a.askAgain(try); ok && a.pause(wait) && a.renew() == nil {
 		return true
 	}
 	a.failed(err, true)
 	return false
+}
+
+// askAgain says whether a request whose end is unknown is repeated under the
+// same lease, and after what pause: never at once, because the provider may
+// still be at work on it.
+func (a *attempt) askAgain(try int) (wait time.Duration, ok bool) {
+	wait = a.policy.Confirm
+	if try > 0 {
+		wait *= 3
+	}
+	switch a.subj.forgiveness(a.policy) {
+	case punishes:
+		// Reuse may kill the access token too, so let that run out first.
+		return wait, try == 0 && a.rec.State.ExpiresAt.Sub(a.now()) <= lastMoments
+	case forgivesForAWhile:
+		over := a.subj.provider.Refresh.Grace - time.Since(a.sentFirst)
+		return wait, try < 2 && wait < over
+	default:
+		return wait, try < 2
+	}
 }
 
 // failed ends an attempt that got nothing and whose token is, for all that is
@@ -123,17 +140,10 @@ func (a *attempt) unclear(try int, err *oauth.Error) (again bool) {
 func (a *attempt) failed(err *oauth.Error, sent bool) {
 	failure := a.failure(err)
 	fails := a.rec.State.Fails + 1
-	wait := a.policy.backoff(fails)
-	if err.RetryAfter > 0 {
-		wait = err.RetryAfter
-	}
-	next := a.now().Add(wait)
-	if sent && a.subj.strict() {
-		if last := a.rec.State.ExpiresAt.Add(-lastMoments); last.After(next) {
-			next = last
-		}
-	}
-	cause := &RefreshError{Failure: newFailure(failure), RetryAt: next, Err: newTokenError(err)}
+	next := a.nextAttempt(err, fails, sent)
+	pause, opened := a.clientRefused(err)
+	cause := &RefreshError{Failure: newFailure(failure), RetryAt: latest(next, a.now().Add(pause)), Err: newTokenError(err)}
+	a.counts.failed.Add(1)
 	a.publishFailure(cause)
 	a.release(func(s *record.State) {
 		s.Sent = sent
@@ -142,6 +152,39 @@ func (a *attempt) failed(err *oauth.Error, sent bool) {
 		s.NextAttempt = next
 	})
 	a.emit(a.ctx, a.subj.event(EventRefreshFailed, cause))
+	if opened {
+		a.emit(a.ctx, a.subj.event(EventIntegrationRefused, cause))
+	}
+}
+
+// nextAttempt is when any process may try again after the fails-th failure in
+// a row.
+func (a *attempt) nextAttempt(err *oauth.Error, fails int64, sent bool) time.Time {
+	wait := a.policy.backoff(fails)
+	if err.RetryAfter > 0 {
+		wait = err.RetryAfter
+	}
+	next := a.now().Add(wait)
+	if sent && a.patient(wait) {
+		// The old access token works until then, and asking may end that.
+		if last := a.rec.State.ExpiresAt.Add(-lastMoments); last.After(next) {
+			next = last
+		}
+	}
+	return next
+}
+
+// patient says whether a request whose end is unknown is better repeated late
+// than after wait.
+func (a *attempt) patient(wait time.Duration) bool {
+	switch a.subj.forgiveness(a.policy) {
+	case forgives:
+		return false
+	case forgivesForAWhile:
+		return time.Since(a.sentFirst)+wait >= a.subj.provider.Refresh.Grace
+	default:
+		return true
+	}
 }
 
 // publishFailure makes known that the provider was asked in vain. The stored

@@ -3,6 +3,7 @@ package tieline
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,16 +15,17 @@ import (
 type reason int
 
 const (
-	whenDue  reason = iota // if the stored credential is due, and only then
-	early                  // it has less life left than the caller needs
-	rejected               // the provider's API answered 401 to it
-	explicit               // the application wants a new one
+	background reason = iota // as whenDue, but nobody waits: if another process is at it, that will do
+	whenDue                  // if the stored credential is due, and only then
+	early                    // it has less life left than the caller needs
+	rejected                 // the provider's API answered 401 to it
+	explicit                 // the application wants a new one
 )
 
 // want is what a caller needs of a flight.
 type want struct {
 	reason reason
-	// after is the generation that is not good enough. whenDue does not use it.
+	// after is the generation that is not good enough. It counts from early on.
 	after int64
 }
 
@@ -31,7 +33,7 @@ type want struct {
 func (w want) covers(other want) bool { return w.reason >= other.reason && w.after >= other.after }
 
 // meets says whether an outcome is what was wanted.
-func (w want) meets(o outcome) bool { return w.reason == whenDue || o.gen > w.after }
+func (w want) meets(o outcome) bool { return w.reason <= whenDue || o.gen > w.after }
 
 // outcome is what a flight found or made.
 type outcome struct {
@@ -55,9 +57,8 @@ type flight struct {
 	done  chan struct{} // closed when the flight is over
 	out   outcome
 
-	mu    sync.Mutex
-	name  string // "integration/connection", for UnsavedError
-	saved bool   // false between publishing a new token and its commit
+	mu      sync.Mutex
+	unsaved UnsavedToken // zero but between publishing a new token and its commit
 }
 
 // publish makes the outcome known to everybody who waits. Only the first call
@@ -69,10 +70,10 @@ func (f *flight) publish(o outcome) {
 	}
 }
 
-func (f *flight) setSaved(name string, saved bool) {
+func (f *flight) setUnsaved(u UnsavedToken) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.name, f.saved = name, saved
+	f.unsaved = u
 }
 
 // pending is the published credential of a flight whose commit is not done.
@@ -89,7 +90,7 @@ type flights struct {
 	byRow   map[string]*flight
 	closing chan struct{} // closed by close; made on first use
 	closed  bool
-	lost    []string // connections whose new token can never be saved
+	lost    []UnsavedToken // tokens that can never be saved
 	tasks   tasks
 	n       atomic.Int64 // of byRow, to be read without the lock
 }
@@ -104,7 +105,7 @@ func (fs *flights) start(f *flight, run func(*flight)) (*flight, error) {
 	if fs.closed {
 		return nil, ErrClosed
 	}
-	f.ready, f.done, f.saved = make(chan struct{}), make(chan struct{}), true
+	f.ready, f.done = make(chan struct{}), make(chan struct{})
 	if fs.byRow == nil {
 		fs.byRow = make(map[string]*flight)
 	}
@@ -161,26 +162,25 @@ func (fs *flights) close() {
 
 func (fs *flights) wait(ctx context.Context) error { return fs.tasks.wait(ctx) }
 
-// lose remembers a connection whose new token can never be saved, because the
-// Store was closed.
-func (fs *flights) lose(name string) {
+// lose remembers a token that can never be saved, because the Store was closed.
+func (fs *flights) lose(u UnsavedToken) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.lost = append(fs.lost, name)
+	fs.lost = append(fs.lost, u)
 }
 
-// unsaved names the connections whose new token is only in memory.
-func (fs *flights) unsaved() []string {
+// unsaved are the tokens that are only in memory.
+func (fs *flights) unsaved() []UnsavedToken {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	names := slices.Clone(fs.lost)
+	all := slices.Clone(fs.lost)
 	for _, f := range fs.byRow {
 		f.mu.Lock()
-		if !f.saved {
-			names = append(names, f.name)
+		if f.unsaved != (UnsavedToken{}) {
+			all = append(all, f.unsaved)
 		}
 		f.mu.Unlock()
 	}
-	slices.Sort(names)
-	return names
+	slices.SortFunc(all, func(a, b UnsavedToken) int { return strings.Compare(a.Connection, b.Connection) })
+	return all
 }

@@ -14,6 +14,9 @@ import (
 // again, the provider punishes reuse, and the access token has time left.
 var errNotYet = errors.New("waiting for the access token to run out first")
 
+// errBusy: another process is at it, and nobody here waits for it.
+var errBusy = errors.New("another process refreshes this connection")
+
 // errLeaseLost: the row is not what it was when the lease was taken.
 var errLeaseLost = errors.New("another process went on with this connection")
 
@@ -68,9 +71,10 @@ func (a *attempt) begin() (held bool, err error) {
 		if free, err := a.free(); !free {
 			return false, err
 		}
-		gen := a.rec.State.Gen
+		gen, before := a.rec.State.Gen, a.rec.State.Holder
 		err := a.hold(name, a.rec.State.Sent)
 		if err == nil {
+			a.noteTakeOver(before)
 			return true, nil
 		}
 		conflict := errors.Is(err, store.ErrConflict)
@@ -79,6 +83,7 @@ func (a *attempt) begin() (held bool, err error) {
 		}
 		switch {
 		case a.rec.State.Holder == name: // only the answer was lost
+			a.noteTakeOver(before)
 			return true, nil
 		case !conflict:
 			return false, err
@@ -86,6 +91,15 @@ func (a *attempt) begin() (held bool, err error) {
 			return false, nil
 		}
 		// Somebody wrote something else, such as metadata.
+	}
+}
+
+// noteTakeOver remembers that the lease was another process's before. The
+// application is told at the end: its callback must not hold up the sending.
+func (a *attempt) noteTakeOver(before string) {
+	if before != "" {
+		a.tookOver = true
+		a.counts.takeOvers.Add(1)
 	}
 }
 
@@ -145,7 +159,7 @@ func (a *attempt) free() (bool, error) {
 	if s.Holder != "" && a.watch.elapsed() < a.policy.TakeOver && now.Sub(s.Beat) < staleBeat {
 		return false, nil
 	}
-	if s.Sent && a.flight.want.reason != explicit && a.subj.strict() && s.ExpiresAt.Sub(now) > 2*a.policy.TakeOver {
+	if s.Sent && a.flight.want.reason != explicit && a.subj.forgiveness(a.policy) == punishes && s.ExpiresAt.Sub(now) > 2*a.policy.TakeOver {
 		return false, errNotYet
 	}
 	return true, nil
@@ -159,7 +173,9 @@ func (a *attempt) holderName() (string, error) {
 // await polls the row until its lease is gone or has stood still for long
 // enough. It answers true when the flight is over.
 func (a *attempt) await() (over bool) {
-	gen := a.rec.State.Gen
+	gen, began := a.rec.State.Gen, time.Now()
+	a.counts.leaseWaits.Add(1)
+	defer func() { a.counts.leaseWait.Add(int64(time.Since(began))) }()
 	for d := pollMin; ; d = min(d*3/2, pollMax) {
 		if !a.pause(d + jitter(d/2)) {
 			a.flight.publish(a.current(ErrClosed))

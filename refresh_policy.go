@@ -45,9 +45,10 @@ type RefreshPolicy struct {
 	// each one and is remembered in the Store. Defaults: 5 s and 5 min.
 	RetryMin, RetryMax time.Duration
 
-	// Concurrency is how many refreshes [Client.Run] has under way at once.
-	// Default: 16.
-	Concurrency int
+	// Concurrency is how many refreshes [Client.Run] has under way at once, and
+	// PerProvider how many of them at one provider. Defaults: 16 and 8. Refreshes
+	// that somebody waits for are not counted and not held back.
+	Concurrency, PerProvider int
 }
 
 const (
@@ -84,12 +85,16 @@ func (p RefreshPolicy) withDefaults() (RefreshPolicy, error) {
 	def("Confirm", &p.Confirm, 5*time.Second)
 	def("RetryMin", &p.RetryMin, 5*time.Second)
 	def("RetryMax", &p.RetryMax, 5*time.Minute)
-	if p.Concurrency == 0 {
-		p.Concurrency = 16
+	count := func(field string, n *int, value int) {
+		if *n == 0 {
+			*n = value
+		}
+		if *n < 0 {
+			problems = append(problems, &FieldError{Field: "Refresh." + field, Reason: "must not be negative"})
+		}
 	}
-	if p.Concurrency < 0 {
-		problems = append(problems, &FieldError{Field: "Refresh.Concurrency", Reason: "must not be negative"})
-	}
+	count("Concurrency", &p.Concurrency, 16)
+	count("PerProvider", &p.PerProvider, 8)
 	if busy := p.SendWithin + p.Exchange + p.SaveTimeout + 3*p.saveRetryMax(); p.TakeOver <= busy {
 		problems = append(problems, &FieldError{Field: "Refresh.TakeOver", Reason: "must be longer than " + busy.String() + ", for which another process may be busy"})
 	}
@@ -115,23 +120,49 @@ func (p RefreshPolicy) early(lifetime time.Duration, provider *spec.Entry) time.
 	return min(d, lifetime/2)
 }
 
-// due is when to refresh, jittered by 10 % of the margin so that connections
-// made together do not stay together. Zero when the credential never expires.
+// due is when to refresh, jittered so that connections made together do not stay
+// together: before the credential expires, and before a refresh token dies of
+// not being used. Zero when neither ever happens.
 //
 // A token's life begins somewhere between asking and the answer. For its expiry
 // the earlier moment counts, so that it is not used too long, and for this the
 // later one, so that it is not replaced too soon.
 func (p RefreshPolicy) due(res refreshed, expires time.Time, provider *spec.Entry) time.Time {
+	idle := idleDue(res.issued, provider)
 	if expires.IsZero() {
-		return time.Time{}
+		return idle
 	}
 	margin := p.early(expires.Sub(res.issued), provider)
 	onTheWay := max(0, res.answered.Sub(res.issued))
-	at := expires.Add(onTheWay - margin + jitter(margin/10))
-	if last := expires.Add(-skew(res.issued, expires)); at.After(last) {
-		return last
+	at := earliest(expires.Add(onTheWay-margin+jitter(margin/10)), expires.Add(-skew(res.issued, expires)))
+	if !idle.IsZero() {
+		at = earliest(at, idle)
 	}
 	return at
+}
+
+// idleDue is when a refresh token that dies when nobody uses it has to be used:
+// after three to four fifths of the time that it is given.
+func idleDue(issued time.Time, provider *spec.Entry) time.Time {
+	idle := provider.Refresh.Idle
+	if idle <= 0 {
+		return time.Time{}
+	}
+	return issued.Add(idle*3/5 + jitter(idle/5))
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // skew is how much of a credential's life is left unused because clocks differ

@@ -15,20 +15,26 @@ import (
 // when it is durable, or cannot become so because the row or the Store is gone.
 func (a *attempt) keep(res refreshed) {
 	fresh := a.freshState(res)
-	name := a.subj.name()
-	a.flight.setSaved(name, false)
+	unsaved := UnsavedToken{Connection: a.subj.name(), Since: a.now()}
+	a.flight.setUnsaved(unsaved)
 	if res.err == nil {
 		out := outcome{cred: res.cred, gen: a.lease.gen + 1, issued: res.issued, expires: fresh.ExpiresAt, due: fresh.DueAt, tried: true}
 		a.flight.publish(out)
 	}
 	err := a.save(res, fresh)
 	if errors.Is(err, store.ErrClosed) {
-		a.flights.lose(name)
+		a.flights.lose(unsaved)
 	}
-	a.flight.setSaved(name, true)
+	a.flight.setUnsaved(UnsavedToken{})
+	if res.err == nil {
+		a.counts.refreshed.Add(1)
+		a.clientAccepted()
+	} else {
+		a.counts.failed.Add(1)
+	}
 	switch {
 	case err != nil:
-		a.log.LogAttrs(a.ctx, slog.LevelWarn, "refreshed token was not needed any more", slog.String("connection", name), slog.String("reason", err.Error()))
+		a.log.LogAttrs(a.ctx, slog.LevelWarn, "refreshed token was not needed any more", slog.String("connection", unsaved.Connection), slog.String("reason", err.Error()))
 	case res.err != nil:
 		// A new refresh token came without an access token.
 		cause := &RefreshError{Failure: newFailure(fresh.LastError), RetryAt: fresh.NextAttempt, Err: newTokenError(res.err)}
@@ -85,9 +91,12 @@ func (a *attempt) save(res refreshed, fresh record.State) error {
 			return err
 		case errors.Is(err, store.ErrConflict):
 			d = saveRetryMin / 2 // somebody edits the row; no reason to wait long
-		case !failedBefore:
-			failedBefore = true
-			a.emit(a.ctx, a.subj.event(EventUnsaved, err))
+		default:
+			a.counts.saveRetries.Add(1)
+			if !failedBefore {
+				failedBefore = true
+				a.emit(a.ctx, a.subj.event(EventUnsaved, err))
+			}
 		}
 		sleep(d + jitter(d/2))
 	}
@@ -136,6 +145,7 @@ func mergeFresh(s *record.State, fresh record.State) {
 // revokeOrphan gives back a token whose connection was deleted while it was
 // being refreshed.
 func (a *attempt) revokeOrphan(cred Credential) {
+	a.counts.orphans.Add(1)
 	ctx, cancel := context.WithTimeout(a.ctx, a.policy.Exchange)
 	defer cancel()
 	if err := a.revoke(ctx, a.subj, cred); err != nil {

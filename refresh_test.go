@@ -217,6 +217,7 @@ func TestProviderDown(t *testing.T) {
 		clear()
 		time.Sleep(2 * time.Minute)
 		w.credential()
+		synctest.Wait() // callers do not wait for the save
 		if conn, _ := w.Connections.Get(t.Context(), "acme", "alice"); conn.LastError != nil {
 			t.Errorf("the failure is remembered after a success: %+v", conn.LastError)
 		}

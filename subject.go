@@ -15,11 +15,13 @@ import (
 type subject struct {
 	provider    *spec.Entry
 	integration *record.Integration
-	key         string // of the integration
-	id          string // of the connection
-	app         AppCredential
-	config      map[string]string // every value, secret and captured ones too
-	private     *private
+
+	integrationID string // of the integration's row
+	key           string // of the integration
+	id            string // of the connection
+	app           AppCredential
+	config        map[string]string // every value, secret and captured ones too
+	private       *private
 }
 
 // newSubject puts together a subject. A captured value gives way to one that
@@ -35,7 +37,7 @@ func newSubject(i *integration, id string, plain map[string]string, p *private) 
 		}
 	}
 	return &subject{
-		provider: i.entry, integration: i.rec, key: i.row.Unique, id: id,
+		provider: i.entry, integration: i.rec, integrationID: i.row.ID, key: i.row.Unique, id: id,
 		app: i.private.app, config: config, private: p,
 	}
 }
@@ -109,11 +111,37 @@ func (s *subject) client() (id, secret string) {
 	return "", ""
 }
 
-// strict says whether the provider punishes a refresh token that is used
-// twice, with no time in which it forgives.
-func (s *subject) strict() bool {
+// forgiveness is what a provider does about a refresh token that it has
+// accepted before.
+type forgiveness int
+
+const (
+	unknown           forgiveness = iota
+	forgives                      // it accepts it again
+	forgivesForAWhile             // it accepts it again for the provider's grace period, then not
+	punishes                      // it ends the grant
+)
+
+func (s *subject) forgiveness(p RefreshPolicy) forgiveness {
 	r := &s.provider.Refresh
-	return r.Rotation != "none" && r.Grace == 0 && r.Reuse == "revoke_family"
+	switch {
+	case r.Rotation == "none", r.Reuse == "ignore":
+		return forgives
+	case r.Grace > p.Confirm: // a shorter one is over before asking again is safe
+		return forgivesForAWhile
+	case r.Reuse == "revoke_family":
+		return punishes
+	default:
+		return unknown
+	}
+}
+
+// sharesClient says whether the connection is refreshed as every other one of
+// its integration: by the same client, at the same address.
+func (s *subject) sharesClient() bool {
+	id, _ := s.client()
+	app, ok := oauthApp(s.app)
+	return ok && app.ClientID == id && s.provider.RefreshURL != nil && len(s.provider.RefreshURL.Refs()) == 0
 }
 
 func (s *subject) name() string { return s.key + "/" + s.id }

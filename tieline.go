@@ -128,6 +128,8 @@ type core struct {
 
 	modes    map[AuthMode]mode
 	flights  flights
+	breakers breakers
+	counts   counts
 	tasks    tasks
 	touching atomic.Int64
 	scratch  sync.Pool // of *[]byte, for what was decrypted and not decoded yet
@@ -219,7 +221,7 @@ func (c *core) drain(ctx context.Context) error {
 	c.flights.close()
 	err := errors.Join(c.flights.wait(ctx), c.tasks.wait(ctx))
 	if unsaved := c.flights.unsaved(); len(unsaved) > 0 {
-		return &UnsavedError{Connections: unsaved}
+		return Health{Unsaved: unsaved}.Err()
 	}
 	if err != nil {
 		return ctx.Err()

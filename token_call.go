@@ -65,6 +65,19 @@ func (s *subject) tokenURL(env *template.Env) (*url.URL, error) {
 	return target, nil
 }
 
+// refreshURL is where the connection is refreshed.
+func (s *subject) refreshURL(env *template.Env) (*url.URL, error) {
+	u := s.provider.RefreshURL
+	if u == nil {
+		return s.tokenURL(env)
+	}
+	target, err := u.Expand(env)
+	if err != nil {
+		return nil, configError(err)
+	}
+	return target, nil
+}
+
 // addParams adds what the provider's data says to send beside the grant's own
 // parameters. The data may override those; that is what some providers need.
 func (s *subject) addParams(c *core, call *oauth.Call, tree spec.Tree) error {
