@@ -109,6 +109,8 @@ func TestRunIsShared(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		stop()
+		tw.mu.Lock()
+		defer tw.mu.Unlock()
 		if tw.peak != 3 {
 			t.Errorf("up to %d at once at the slow one, want 3", tw.peak)
 		}
