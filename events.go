@@ -32,7 +32,8 @@ const (
 	// revoked but lost between the provider and the Store.
 	EventReauthRequired EventType = "connection.reauth_required"
 	// EventUnsaved: a new token is in use but could not be stored yet. It is
-	// lost if the process ends before [EventRefreshed] follows.
+	// lost if the process ends before [EventRefreshed] follows, unless there is
+	// a [Journal] that has it.
 	EventUnsaved EventType = "connection.unsaved"
 	// EventScopeChanged: the provider granted other scopes than before.
 	EventScopeChanged EventType = "connection.scope_changed"

@@ -131,6 +131,13 @@ func (a *attempt) round() (over bool) {
 		a.flight.publish(outcome{err: err})
 		return true
 	}
+	switch changed, err := a.recoverAside(); {
+	case err != nil:
+		a.flight.publish(a.current(err))
+		return true
+	case changed:
+		return false
+	}
 	if out, ok := a.settled(); ok {
 		a.flight.publish(out)
 		return true

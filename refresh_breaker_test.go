@@ -3,6 +3,7 @@ package tieline
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +98,28 @@ func TestBreakerProbes(t *testing.T) {
 		}
 		if n := w.events.count(EventIntegrationRefused); n != 1 {
 			t.Errorf("%d alerts", n)
+		}
+	})
+}
+
+// Of many who ask at once when the time has come, one is let through.
+func TestBreakerLetsOneThrough(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, help := refusedWorld(t, 10)
+		_ = w.ask(0)
+		help()
+		w.provider.Fail(providertest.Fault{
+			Endpoint: providertest.Refresh, Times: providertest.Always, Status: 401, OAuthError: "invalid_client", Delay: time.Second,
+		})
+		time.Sleep(2 * time.Minute)
+		var wg sync.WaitGroup
+		for n := range 10 {
+			wg.Go(func() { _ = w.ask(n) })
+		}
+		wg.Wait()
+		if n := w.refreshRequests(); n != 2 {
+			t.Errorf("%d requests", n)
 		}
 	})
 }

@@ -9,19 +9,30 @@ import (
 
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/store"
+	"github.com/tieline/tieline/store/journal"
 )
+
+// received is what an attempt got from a provider and has to save.
+type received struct {
+	fence    int64  // of the attempt
+	holder   string // the attempt's name in the lease
+	cred     Credential
+	captured map[string]string
+	state    record.State // what a commit writes, apart from lease and fence
+}
 
 // keep makes a new credential known to those who wait and saves it. It returns
 // when it is durable, or cannot become so because the row or the Store is gone.
 func (a *attempt) keep(res refreshed) {
 	fresh := a.freshState(res)
+	got := received{fence: a.lease.fence, holder: a.lease.holder, cred: res.cred, captured: res.captured, state: fresh}
 	unsaved := UnsavedToken{Connection: a.subj.name(), Since: a.now()}
 	a.flight.setUnsaved(unsaved)
 	if res.err == nil {
 		out := outcome{cred: res.cred, gen: a.lease.gen + 1, issued: res.issued, expires: fresh.ExpiresAt, due: fresh.DueAt, tried: true}
 		a.flight.publish(out)
 	}
-	err := a.save(res, fresh)
+	err := a.save(got)
 	if errors.Is(err, store.ErrClosed) {
 		a.flights.lose(unsaved)
 	}
@@ -76,15 +87,23 @@ var errSuperseded = errors.New("a newer credential is stored")
 // the newest. It is tried for as long as this process lives; the only reasons to
 // stop are that the row is gone, that a newer credential is in it, or that the
 // Store was closed for good.
-func (a *attempt) save(res refreshed, fresh record.State) error {
-	failedBefore := false
+func (a *attempt) save(got received) (err error) {
+	failedBefore, aside := false, false
+	defer func() {
+		if aside && !errors.Is(err, store.ErrClosed) {
+			a.dropAside(a.ctx, journal.Entry{Row: a.flight.key.ID, Fence: got.fence})
+		}
+	}()
 	for d := saveRetryMin; ; d = min(2*d, a.policy.saveRetryMax()) {
-		err := a.commit(res, fresh)
+		err := a.commit(got)
+		if err != nil && !aside && a.journal != nil && unsavable(err) {
+			aside = a.keepAside(got)
+		}
 		switch {
 		case err == nil, errors.Is(err, errSuperseded):
 			return err
 		case errors.Is(err, store.ErrNotFound):
-			a.revokeOrphan(res.cred)
+			a.revokeOrphan(got.cred)
 			return err
 		case errors.Is(err, store.ErrClosed):
 			a.emit(a.ctx, a.subj.event(EventUnsaved, err))
@@ -102,16 +121,21 @@ func (a *attempt) save(res refreshed, fresh record.State) error {
 	}
 }
 
+// unsavable says whether a save failed because of the Store.
+func unsavable(err error) bool {
+	return !errors.Is(err, errSuperseded) && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict)
+}
+
 // commit tries once.
-func (a *attempt) commit(res refreshed, fresh record.State) error {
+func (a *attempt) commit(got received) error {
 	if err := a.read(); err != nil {
 		return err
 	}
 	s := &a.rec.State
 	switch {
-	case s.TokenFence == a.lease.fence:
+	case s.TokenFence == got.fence:
 		return nil // an earlier try got through, only its answer was lost
-	case s.TokenFence > a.lease.fence:
+	case s.TokenFence > got.fence:
 		return errSuperseded
 	}
 	// Secret config may have been edited since the attempt began.
@@ -119,17 +143,17 @@ func (a *attempt) commit(res refreshed, fresh record.State) error {
 	if edited, err := a.openPrivate(a.row.ID, a.rec); err == nil {
 		private = edited
 	}
-	sealed, err := a.sealPrivate(a.row.ID, a.lease.fence, private.with(res.cred, res.captured).encode())
+	sealed, err := a.sealPrivate(a.row.ID, got.fence, private.with(got.cred, got.captured).encode())
 	if err != nil {
 		return err
 	}
 	n := *a.rec
 	n.Sealed = sealed
-	mergeFresh(&n.State, fresh)
-	n.State.TokenFence = a.lease.fence
+	mergeFresh(&n.State, got.state)
+	n.State.TokenFence = got.fence
 	n.State.Gen++
 	n.State.UpdatedAt = a.now()
-	if a.holding() {
+	if s.Holder == got.holder {
 		n.State.Holder, n.State.Beat, n.State.Sent = "", time.Time{}, false
 	}
 	return a.write(n)

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tieline/tieline/providertest"
+	"github.com/tieline/tieline/store"
+	"github.com/tieline/tieline/storetest"
 )
 
 const twinsYAML = `
@@ -189,7 +192,7 @@ func TestIdleRefreshFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := twinWorld(t, worldOptions{}, nil)
-		w.provider.Fail(providertest.Fault{Times: providertest.Always, Omit: []string{"expires_in"}})
+		w.provider.Fail(providertest.Fault{Endpoint: providertest.Exchange, Times: providertest.Always, Omit: []string{"expires_in"}})
 		cred := w.provider.Credentials()
 		_, err := w.Integrations.Create(t.Context(), Integration{Key: "acme", Provider: "acme-idle",
 			App: &OAuthApp{ClientID: cred.ClientID, ClientSecret: NewSecret(cred.ClientSecret)}})
@@ -203,6 +206,37 @@ func TestIdleRefreshFails(t *testing.T) {
 		w.credential()
 		if d := time.Since(start); d != 0 {
 			t.Errorf("waited %v for a token that was there", d)
+		}
+		synctest.Wait()
+		if n := w.refreshRequests(); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// Connections that a breaker stops are not even looked at.
+func TestRunAndBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var gets atomic.Int64
+		s := storetest.Faulty(&store.Memory{}, func(op string, key store.Key) error {
+			if op == "Get" && key.Kind == kindConnection {
+				gets.Add(1)
+			}
+			return nil
+		}, nil)
+		w := twinWorld(t, worldOptions{store: s}, map[string]int{"acme-quick": 200})
+		w.provider.Fail(providertest.Fault{Endpoint: providertest.Refresh, Times: providertest.Always, Status: 401, OAuthError: "invalid_client"})
+		time.Sleep(55 * time.Minute)
+		gets.Store(0)
+		stop := w.running()
+		defer stop()
+		time.Sleep(50 * time.Second)
+		if n := gets.Load(); n > 30 {
+			t.Errorf("%d looks at connections that cannot be refreshed", n)
+		}
+		if n := w.refreshRequests(); n < 1 || n > 8 {
+			t.Errorf("%d requests, want the first ones that ran at once", n)
 		}
 	})
 }

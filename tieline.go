@@ -64,6 +64,12 @@ type Config struct {
 	// Refresh says how credentials are kept fresh. Zero fields take the defaults.
 	Refresh RefreshPolicy
 
+	// Journal keeps new tokens that Store does not take until it does, so that
+	// they survive the end of the process. Default: none; they are then kept in
+	// memory alone. See package journal for when one helps. The Client does not
+	// close it.
+	Journal Journal
+
 	// MaxStale is how long a handle ([Connections.HTTPClient],
 	// [Connections.TokenSource]) may go on without looking into the Store, where
 	// another process may have put a newer credential. Default: 5 s; negative:
@@ -120,6 +126,7 @@ type core struct {
 	rand     io.Reader
 	policy   RefreshPolicy
 	maxStale time.Duration
+	journal  Journal
 	onEvent  func(context.Context, Event)
 
 	tokenHTTP http.RoundTripper // token endpoints: never a reused connection
@@ -180,6 +187,7 @@ func newCore(cfg Config) (*core, error) {
 		rand:     cfg.Rand,
 		policy:   policy,
 		maxStale: cfg.MaxStale,
+		journal:  cfg.Journal,
 		onEvent:  cfg.OnEvent,
 
 		tokenHTTP: transports.Token,
