@@ -36,9 +36,6 @@ func (r *record) dest() []any {
 // row builds the Row from what was scanned.
 func (r *record) row(key store.Key) store.Row {
 	row := store.Row{Key: key, Version: r.version, Data: r.data}
-	if row.Data == nil {
-		row.Data = []byte{}
-	}
 	if r.unique != nil {
 		row.Unique = *r.unique
 	}

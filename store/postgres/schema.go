@@ -27,10 +27,8 @@ const needs = 1
 //     whose key is the index that List searches, in the order of the IDs. A GIN
 //     index would give a page only after it has sorted all that match. A row whose
 //     labels do not change is one write.
-//   - The foreign key takes away what slips in below a row while it is deleted;
-//     the statement that deletes takes all that it can see itself, because
-//     cascades nest in the server, and run out of its stack with very deep trees.
-//     The key would let a new row be its own parent, so there is a CHECK.
+//   - The foreign key deletes what is below a row, at any depth. It would let a new
+//     row be its own parent, so there is a CHECK.
 //   - write_id marks the write that made this version, so that a writer whose
 //     connection broke can tell its own from another's.
 //   - Pages keep room for the next version of their rows, which then needs no

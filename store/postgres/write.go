@@ -21,18 +21,9 @@ const (
 		WHERE kind = $1 AND id = $2 AND version = $10
 		AND parent_kind IS NOT DISTINCT FROM $3 AND parent_id IS NOT DISTINCT FROM $4`
 
-	// The lock comes before the look at what is below, and the version is
-	// compared again once it is held. A row that is put below one of these
-	// meanwhile waits for the lock and then finds no parent, or was there first
-	// and goes with the foreign key.
-	deleteSQL = `WITH RECURSIVE root AS (
-			SELECT kind, id FROM {record} WHERE kind = $1 AND id = $2 AND version = $3 FOR UPDATE
-		), doomed AS (
-			SELECT kind, id FROM root
-			UNION ALL
-			SELECT r.kind, r.id FROM doomed AS d JOIN {record} AS r ON r.parent_kind = d.kind AND r.parent_id = d.id
-		)
-		DELETE FROM {record} AS r USING doomed AS d WHERE r.kind = d.kind AND r.id = d.id`
+	// The foreign key takes what is below. A row that is put there meanwhile waits
+	// for the lock and then finds no parent, or was there first and goes too.
+	deleteSQL = `DELETE FROM {record} WHERE kind = $1 AND id = $2 AND version = $3`
 
 	stateSQL = `SELECT r.version, r.write_id,
 		EXISTS (SELECT 1 FROM {record} AS o WHERE o.kind = $1 AND o.unique_name = $3 AND o.id <> $2),
