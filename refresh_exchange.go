@@ -2,6 +2,7 @@ package tieline
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/record"
+	"github.com/tieline/tieline/store"
 )
 
 // lostRotation is the code of a grant that died after an attempt whose end
@@ -65,7 +67,12 @@ func (a *attempt) exchange() (res refreshed) {
 // condemned decides on an answer that says the grant is dead, which so many said
 // before. It answers true when the provider is to be asked once more.
 func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
-	if a.read() == nil && a.rec.State.Gen != a.lease.gen {
+	switch err := a.read(); {
+	case errors.Is(err, store.ErrNotFound):
+		// It was deleted, and its grant revoked with it.
+		a.flight.publish(outcome{err: err})
+		return false
+	case err == nil && a.rec.State.Gen != a.lease.gen:
 		// Another attempt, or the user, has put a new credential here.
 		if a.load() == nil {
 			a.flight.publish(a.current(nil))
@@ -75,7 +82,7 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 	}
 	if before == 0 {
 		// Asking again cannot hurt: the token was refused already.
-		if a.pause(a.policy.Confirm) && a.renew() == nil {
+		if a.pauseAndRenew(a.policy.Confirm) {
 			return true
 		}
 		a.failed(err, a.lease.suspect)
@@ -108,11 +115,23 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 // only then. So it is tried, when the provider's data says is best.
 func (a *attempt) unclear(try int, err *oauth.Error) (again bool) {
 	a.lease.suspect = true
-	if wait, ok := a.askAgain(try); ok && a.pause(wait) && a.renew() == nil {
+	if wait, ok := a.askAgain(try); ok && a.pauseAndRenew(wait) {
 		return true
 	}
 	a.failed(err, true)
 	return false
+}
+
+// pauseAndRenew says whether the lease is still held after a pause.
+func (a *attempt) pauseAndRenew(wait time.Duration) bool {
+	if !a.pause(wait) {
+		return false
+	}
+	err := a.renew()
+	if errors.Is(err, store.ErrNotFound) {
+		a.flight.publish(outcome{err: err})
+	}
+	return err == nil
 }
 
 // askAgain says whether a request whose end is unknown is repeated under the

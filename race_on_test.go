@@ -1,0 +1,5 @@
+//go:build race
+
+package tieline
+
+const raceEnabled = true

@@ -1,0 +1,95 @@
+package tieline
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// mutant is the refresh code with one safeguard taken out.
+type mutant struct {
+	name, file, old, new string
+}
+
+func mutants() []mutant {
+	return []mutant{
+		{"a lease is no obstacle", "refresh_lease.go", `if s.Holder != "" && a.watch.elapsed() < a.policy.TakeOver && now.Sub(s.Beat) < staleBeat {`, `if false {`},
+		{"a lease is taken over at once", "refresh_lease.go", `a.watch.elapsed() < a.policy.TakeOver && now`, `a.watch.elapsed() < 0 && now`},
+		{"who is beaten to the lease goes on", "refresh_lease.go", "case a.rec.State.Gen != gen:\n\t\t\treturn false, nil", "case a.rec.State.Gen != gen:\n\t\t\treturn true, nil"},
+		{"beginning is not stored", "refresh_lease.go", "err := a.hold(name, a.rec.State.Sent)\n\t\tif err == nil {", "err := a.hold(name, a.rec.State.Sent)\n\t\tif err == nil || !errors.Is(err, store.ErrConflict) {"},
+		{"a lost acknowledgement of the lease is a failure", "refresh_lease.go", "case a.rec.State.Holder == name: // only the answer was lost\n\t\t\ta.noteTakeOver(before)\n\t\t\treturn true, nil", "case false:"},
+		{"no last look before sending", "refresh_lease.go", "if s := &a.rec.State; !a.holding() || s.Fence != a.lease.fence || s.Gen != a.lease.gen {\n\t\treturn errLeaseLost", "if false {\n\t\treturn errLeaseLost"},
+		{"an old lease may still send", "refresh_lease.go", "mono > a.policy.SendWithin || wall > a.policy.SendWithin || wall < -a.policy.SendWithin", "false && mono+wall > 0"},
+		{"somebody else's lease is released", "refresh_lease.go", "if !a.holding() {\n\t\t\t\treturn\n\t\t\t}\n\t\t\tnext := *a.rec", "next := *a.rec"},
+		{"a lease is renewed whoever holds it", "refresh_lease.go", "if !a.holding() || a.rec.State.Gen != a.lease.gen {\n\t\t\treturn errLeaseLost", "if false {\n\t\t\treturn errLeaseLost"},
+		{"an attempt that never ended is forgotten", "refresh_lease.go", "err := a.hold(name, a.rec.State.Sent)", "err := a.hold(name, false)"},
+		{"a failed save is final", "refresh_save.go", "sleep(d + jitter(d/2))\n\t}\n}\n\n// unsavable", "if err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n}\n\n// unsavable"},
+		{"a save overwrites what is newer", "refresh_save.go", "case s.TokenFence > got.fence:\n\t\treturn errSuperseded", "case false:\n\t\treturn errSuperseded"},
+		{"a save is made twice", "refresh_save.go", "case s.TokenFence == got.fence:\n\t\treturn nil", "case false:\n\t\treturn nil"},
+		{"a save needs the lease", "refresh_save.go", "case s.TokenFence > got.fence:", "case s.TokenFence > got.fence, s.Holder != got.holder:"},
+		{"a token of a deleted connection is kept", "refresh_save.go", "a.revokeOrphan(got.cred)\n\t\t\treturn err", "return err"},
+		{"reconnecting takes no fence", "connection_create.go", "st.Fence++\n\tst.TokenFence = st.Fence", "st.Fence++\n\tst.TokenFence++"},
+		{"a refusal is believed at once", "refresh_exchange.go", "if before == 0 {", "if false {"},
+		{"a refusal is believed without reading again", "refresh_exchange.go", "case err == nil && a.rec.State.Gen != a.lease.gen:", "case false:"},
+		{"an exchange ends with its caller", "refresh_flight.go", "run(f)\n\t})", "run(f)\n\t\tf.ready = make(chan struct{})\n\t})"},
+	}
+}
+
+// mutantVar lets TestSeededRefreshBugs run.
+const mutantVar = "TIELINE_MUTANTS"
+
+// TestSeededRefreshBugs takes the safeguards out of the refresh code, one at a
+// time, and fails if the schedules do not notice. With -v it prints which case
+// noticed.
+func TestSeededRefreshBugs(t *testing.T) {
+	if os.Getenv(mutantVar) == "" {
+		t.Skipf("building every mutant takes minutes; %s=1 does it", mutantVar)
+	}
+	caught := regexp.MustCompile(`--- FAIL: TestSchedules/(\S+)`)
+	for _, m := range mutants() {
+		out, err := m.test(t)
+		switch found := caught.FindStringSubmatch(out); {
+		case found != nil:
+			t.Logf("%-50s | %s", m.name, strings.ReplaceAll(found[1], "_", " "))
+		case err == nil:
+			t.Errorf("%s: not caught", m.name)
+		default:
+			t.Errorf("%s: no verdict: %v\n%s", m.name, err, out)
+		}
+	}
+}
+
+// test runs the schedules against the mutant.
+func (m mutant) test(t *testing.T) (string, error) {
+	t.Helper()
+	source, err := os.ReadFile(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		t.Fatalf("%s: what it replaces is there %d times", m.name, n)
+	}
+	dir := t.TempDir()
+	changed, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
+	original, err := filepath.Abs(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
+	if err == nil {
+		err = os.WriteFile(changed, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(overlay, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-run", "^TestSchedules$", "-failfast", "-count=1", ".")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}

@@ -1,0 +1,133 @@
+package tieline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/tieline/tieline/internal/record"
+	"github.com/tieline/tieline/store"
+)
+
+// gatedStore is a process's way to the Store they share.
+type gatedStore struct {
+	*store.Memory
+	p *scheduled
+}
+
+// callerKey is under what the context of a caller has its number.
+type callerKey struct{}
+
+// through makes a call behind a gate, with whatever fate it meets there.
+func through[T any](ctx context.Context, p *scheduled, kind store.Kind, name string, do func() (T, error)) (T, error) {
+	var zero T
+	if kind != kindConnection {
+		return do()
+	}
+	if n, ok := ctx.Value(callerKey{}).(int); ok {
+		name += fmt.Sprintf(" of caller %d", n)
+	}
+	f, err := p.gate(ctx, name)
+	switch {
+	case err != nil:
+		return zero, err
+	case f == dies:
+		return zero, store.ErrClosed
+	case f == fails:
+		return zero, errDown
+	}
+	v, err := do()
+	if f == failsAfter {
+		return zero, errDown
+	}
+	return v, err
+}
+
+func (s gatedStore) Get(ctx context.Context, key store.Key) (store.Row, error) {
+	return through(ctx, s.p, key.Kind, "Get", func() (store.Row, error) { return s.Memory.Get(ctx, key) })
+}
+
+func (s gatedStore) GetPath(ctx context.Context, parentKind store.Kind, parentUnique string, kind store.Kind, name string) (store.Row, error) {
+	return through(ctx, s.p, kind, "GetPath", func() (store.Row, error) {
+		return s.Memory.GetPath(ctx, parentKind, parentUnique, kind, name)
+	})
+}
+
+func (s gatedStore) Put(ctx context.Context, row store.Row) (store.Row, error) {
+	return through(ctx, s.p, row.Kind, "Put", func() (store.Row, error) {
+		row, err := s.Memory.Put(ctx, row)
+		if err == nil && row.Kind == kindConnection {
+			s.p.world.wrote(s.p, row)
+		}
+		return row, err
+	})
+}
+
+func (s gatedStore) Delete(ctx context.Context, key store.Key, version int64) error {
+	_, err := through(ctx, s.p, key.Kind, "Delete", func() (struct{}, error) { return struct{}{}, s.Memory.Delete(ctx, key, version) })
+	return err
+}
+
+// scheduled is a process under the scheduler.
+type scheduled struct {
+	actor
+	*Client
+	world *scheduleWorld
+	// unsaved says that the provider gave it a token that the Store does not have.
+	unsaved bool
+	// sending says that it is past its last look and before its request's arrival.
+	sending bool
+}
+
+// RoundTrip is a process's way to the provider: a gate before the request arrives,
+// and one before the answer does.
+func (p *scheduled) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Path != "/token" {
+		return p.world.provider.RoundTripper().RoundTrip(req)
+	}
+	p.sending = true
+	f, err := p.gate(req.Context(), "send")
+	p.sending = false
+	if err != nil || f != goesOn {
+		return nil, errors.Join(err, errDown)
+	}
+	resp, err := p.world.provider.RoundTripper().RoundTrip(req.Clone(context.WithoutCancel(req.Context())))
+	p.unsaved = err == nil && resp.StatusCode == http.StatusOK
+	p.world.exchanges++
+	if err == nil && resp.StatusCode == http.StatusBadRequest {
+		p.world.refusals++
+	}
+	f, gerr := p.gate(req.Context(), "answer")
+	if gerr != nil || f != goesOn {
+		return nil, errors.Join(gerr, io.ErrUnexpectedEOF)
+	}
+	return resp, err
+}
+
+// wrote looks at every version of the connection's row.
+func (w *scheduleWorld) wrote(p *scheduled, row store.Row) {
+	rec, err := record.ParseConnection(row.Data)
+	if err != nil {
+		w.broken("a row that cannot be read: %v", err)
+		return
+	}
+	s, before := rec.State, w.state[row.ID]
+	if s.TokenFence > before.TokenFence {
+		p.unsaved = false
+	}
+	switch {
+	case s.Fence < before.Fence || s.Gen < before.Gen || s.TokenFence < before.TokenFence:
+		w.broken("fence, token fence or generation went back: %+v after %+v", s, before)
+	case s.TokenFence > s.Fence:
+		w.broken("the token is of an attempt that never began: %+v", s)
+	case s.TokenFence == before.TokenFence && s.Gen != before.Gen, s.TokenFence != before.TokenFence && s.Gen == before.Gen:
+		w.broken("token fence and generation do not move together: %+v after %+v", s, before)
+	case s.Status == record.NeedsReauth && before.Status == record.Active && w.refusals < 2:
+		w.broken("condemned after %d refusals", w.refusals)
+	case s.Status == record.NeedsReauth && before.Status == record.Active && s.Gen != before.Gen:
+		w.broken("a new credential was condemned")
+	}
+	w.state[row.ID] = s
+}
