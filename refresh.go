@@ -152,6 +152,10 @@ func (a *attempt) round() (over bool) {
 		return true
 	case err != nil:
 		a.flight.publish(a.current(err))
+		var unsure *unsureError
+		if errors.As(err, &unsure) {
+			a.release(func(s *record.State) { s.Sent = a.lease.suspect })
+		}
 		return true
 	case !held && a.flight.want.reason == background:
 		a.flight.publish(a.current(errBusy))

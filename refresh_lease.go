@@ -14,6 +14,11 @@ import (
 // again, the provider punishes reuse, and the access token has time left.
 var errNotYet = errors.New("waiting for the access token to run out first")
 
+// unsureError: the lease may be taken, and nobody could see.
+type unsureError struct{ error }
+
+func (e *unsureError) Unwrap() error { return e.error }
+
 // errBusy: another process is at it, and nobody here waits for it.
 var errBusy = errors.New("another process refreshes this connection")
 
@@ -79,7 +84,7 @@ func (a *attempt) begin() (held bool, err error) {
 		}
 		conflict := errors.Is(err, store.ErrConflict)
 		if rerr := a.read(); rerr != nil {
-			return false, errors.Join(err, rerr)
+			return false, &unsureError{errors.Join(err, rerr)}
 		}
 		switch {
 		case a.rec.State.Holder == name: // only the answer was lost

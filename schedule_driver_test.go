@@ -61,6 +61,7 @@ func (a *actor) gate(ctx context.Context, name string) (fate, error) {
 	case f := <-c.fate:
 		return f, nil
 	case <-ctx.Done():
+		time.Sleep(time.Until(a.asleep)) // who sleeps does not see time pass
 		return fails, ctx.Err()
 	case <-a.s.over:
 		return dies, nil

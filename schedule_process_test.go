@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/store"
@@ -46,7 +47,13 @@ func through[T any](ctx context.Context, p *scheduled, kind store.Kind, name str
 }
 
 func (s gatedStore) Get(ctx context.Context, key store.Key) (store.Row, error) {
-	return through(ctx, s.p, key.Kind, "Get", func() (store.Row, error) { return s.Memory.Get(ctx, key) })
+	return through(ctx, s.p, key.Kind, "Get", func() (store.Row, error) {
+		row, err := s.Memory.Get(ctx, key)
+		if rec, perr := record.ParseConnection(row.Data); err == nil && perr == nil && key.Kind == kindConnection {
+			s.p.read = rec.State
+		}
+		return row, err
+	})
 }
 
 func (s gatedStore) GetPath(ctx context.Context, parentKind store.Kind, parentUnique string, kind store.Kind, name string) (store.Row, error) {
@@ -77,8 +84,13 @@ type scheduled struct {
 	world *scheduleWorld
 	// unsaved says that the provider gave it a token that the Store does not have.
 	unsaved bool
-	// sending says that it is past its last look and before its request's arrival.
-	sending bool
+	// gotFence is the fence it had when it got one.
+	gotFence int64
+
+	// What it last wrote as its lease, when, and what it last read.
+	lease   record.State
+	leaseAt time.Time
+	read    record.State
 }
 
 // RoundTrip is a process's way to the provider: a gate before the request arrives,
@@ -87,23 +99,36 @@ func (p *scheduled) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path != "/token" {
 		return p.world.provider.RoundTripper().RoundTrip(req)
 	}
-	p.sending = true
+	p.mayStillSend()
 	f, err := p.gate(req.Context(), "send")
-	p.sending = false
 	if err != nil || f != goesOn {
 		return nil, errors.Join(err, errDown)
 	}
 	resp, err := p.world.provider.RoundTripper().RoundTrip(req.Clone(context.WithoutCancel(req.Context())))
-	p.unsaved = err == nil && resp.StatusCode == http.StatusOK
+	if p.unsaved = err == nil && resp.StatusCode == http.StatusOK; p.unsaved {
+		p.gotFence = p.lease.Fence
+	}
 	p.world.exchanges++
 	if err == nil && resp.StatusCode == http.StatusBadRequest {
 		p.world.refusals++
 	}
 	f, gerr := p.gate(req.Context(), "answer")
 	if gerr != nil || f != goesOn {
+		p.unsaved = false // it never had it
 		return nil, errors.Join(gerr, io.ErrUnexpectedEOF)
 	}
 	return resp, err
+}
+
+// mayStillSend looks at a process that is about to spend a refresh token: after
+// it took the newest lease it has read the row, and found it unchanged.
+func (p *scheduled) mayStillSend() {
+	switch l, r := p.lease, p.read; {
+	case l.Holder == "" || r.Holder != l.Holder || r.Fence != l.Fence || r.Gen != l.Gen:
+		p.world.broken("%s sends on a lease that it does not hold: %+v, the row has %+v", p.name, l, r)
+	case time.Since(p.leaseAt) > p.core.policy.SendWithin:
+		p.world.broken("%s sends on a lease %v old", p.name, time.Since(p.leaseAt))
+	}
 }
 
 // wrote looks at every version of the connection's row.
@@ -129,5 +154,23 @@ func (w *scheduleWorld) wrote(p *scheduled, row store.Row) {
 	case s.Status == record.NeedsReauth && before.Status == record.Active && s.Gen != before.Gen:
 		w.broken("a new credential was condemned")
 	}
+	w.judgeLease(p, before, s)
 	w.state[row.ID] = s
+}
+
+// judgeLease looks at what a write of a process does to the lease.
+func (w *scheduleWorld) judgeLease(p *scheduled, before, s record.State) {
+	others := before.Holder != "" && before.Holder != p.lease.Holder
+	switch {
+	case s.Fence == before.Fence:
+		if others && s.Holder != before.Holder {
+			w.broken("%s released the lease of another process", p.name)
+		}
+		return
+	case s.Holder == "":
+		w.broken("%s took a fence without a name", p.name)
+	case others && time.Since(w.fenceAt) < p.core.policy.TakeOver:
+		w.broken("%s took over a lease %v old", p.name, time.Since(w.fenceAt))
+	}
+	p.lease, p.leaseAt, w.fenceAt = s, time.Now(), time.Now()
 }

@@ -47,6 +47,7 @@ func scheduleCases() []scheduleCase {
 		{name: "a lost answer, forgiving provider", processes: 2, callers: 1, faults: one("lost"), provider: forgiving, preemptions: 2},
 		{name: "a pause", processes: 2, callers: 1, faults: one("pause"), preemptions: 2},
 		{name: "a pause, forgiving provider", processes: 2, callers: 1, faults: one("pause"), provider: forgiving, preemptions: 2},
+		{name: "a lost answer and a pause, forgiving provider", processes: 2, callers: 1, faults: one("lost", "pause"), provider: forgiving, preemptions: 1},
 		{name: "a crash and a store error", processes: 2, callers: 1, faults: one("crash", "store"), preemptions: 1},
 		{name: "a crash and a reconnect", processes: 2, callers: 1, faults: one("crash", "reconnect"), preemptions: 1},
 	}

@@ -80,8 +80,24 @@ func (w *scheduleWorld) judgeExchanges() {
 	}
 }
 
+// judgeRow looks at what processes that are done have left behind.
+func (w *scheduleWorld) judgeRow() {
+	_, rec := w.connectionRecord()
+	if rec.State.Holder != "" && !w.struck["crash"] {
+		w.broken("everybody is done, and the lease is held: %+v", rec.State)
+	}
+	for _, p := range w.processes {
+		if !p.dead && p.unsaved && rec.State.TokenFence < p.gotFence && !w.struck["recreate"] {
+			w.broken("%s dropped a token that nobody had replaced", p.name)
+		}
+	}
+}
+
 // judgeGrant says whether the grant is lost that should be there.
 func (w *scheduleWorld) judgeGrant() (lost bool) {
+	if !w.struck["delete"] {
+		w.judgeRow()
+	}
 	token, err := w.settle()
 	live := w.provider.Grants()
 	switch {

@@ -46,6 +46,7 @@ type scheduleWorld struct {
 	struck    map[string]bool
 
 	state               map[string]record.State // by row ID
+	fenceAt             time.Time               // when a process last took a lease
 	exchanges, refusals int
 	excuse              string // why a grant may be lost
 	problems            []string
@@ -133,7 +134,9 @@ func (w *scheduleWorld) faults(ready []*call) []option {
 		p := w.process(c)
 		if !c.seen { // later is the same: it stands still
 			add("crash", p.name+" crashes before "+c.name, func() { w.crash(p) })
-			add("pause", p.name+" sleeps before "+c.name, func() { w.pause(p, c) })
+			// As long as a take-over takes, and for longer.
+			add("pause", p.name+" sleeps before "+c.name, func() { w.pause(p, c, p.core.policy.TakeOver+timeStep) })
+			add("pause", p.name+" sleeps long before "+c.name, func() { w.pause(p, c, 2*p.core.policy.TakeOver) })
 		}
 		if c.name == "answer" {
 			add("lost", "the answer to "+p.name+" is lost", func() { w.lose(p, c) })
@@ -176,8 +179,8 @@ func (w *scheduleWorld) crash(p *scheduled) {
 	}
 }
 
-func (w *scheduleWorld) pause(p *scheduled, c *call) {
-	p.asleep = time.Now().Add(90 * time.Second) // twice a take-over
+func (w *scheduleWorld) pause(p *scheduled, c *call, d time.Duration) {
+	p.asleep = time.Now().Add(d)
 	if p.unsaved || c.name == "send" {
 		w.excused("pause")
 	}
