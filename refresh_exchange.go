@@ -142,16 +142,11 @@ func (a *attempt) askAgain(try int) (wait time.Duration, ok bool) {
 	if try > 0 {
 		wait *= 3
 	}
-	switch a.subj.forgiveness(a.policy) {
-	case punishes:
+	if a.subj.forgiveness(time.Since(a.sentFirst)+wait) == punishes {
 		// Reuse may kill the access token too, so let that run out first.
 		return wait, try == 0 && a.rec.State.ExpiresAt.Sub(a.now()) <= lastMoments
-	case forgivesForAWhile:
-		over := a.subj.provider.Refresh.Grace - time.Since(a.sentFirst)
-		return wait, try < 2 && wait < over
-	default:
-		return wait, try < 2
 	}
+	return wait, try < 2
 }
 
 // failed ends an attempt that got nothing and whose token is, for all that is
@@ -184,26 +179,13 @@ func (a *attempt) nextAttempt(err *oauth.Error, fails int64, sent bool) time.Tim
 		wait = err.RetryAfter
 	}
 	next := a.now().Add(wait)
-	if sent && a.patient(wait) {
+	if sent && a.subj.forgiveness(time.Since(a.sentFirst)+wait) != forgives {
 		// The old access token works until then, and asking may end that.
 		if last := a.rec.State.ExpiresAt.Add(-lastMoments); last.After(next) {
 			next = last
 		}
 	}
 	return next
-}
-
-// patient says whether a request whose end is unknown is better repeated late
-// than after wait.
-func (a *attempt) patient(wait time.Duration) bool {
-	switch a.subj.forgiveness(a.policy) {
-	case forgives:
-		return false
-	case forgivesForAWhile:
-		return time.Since(a.sentFirst)+wait >= a.subj.provider.Refresh.Grace
-	default:
-		return true
-	}
 }
 
 // publishFailure makes known that the provider was asked in vain. The stored

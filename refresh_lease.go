@@ -164,7 +164,7 @@ func (a *attempt) free() (bool, error) {
 	if s.Holder != "" && a.watch.elapsed() < a.policy.TakeOver && now.Sub(s.Beat) < staleBeat {
 		return false, nil
 	}
-	if s.Sent && a.flight.want.reason != explicit && a.subj.forgiveness(a.policy) == punishes && s.ExpiresAt.Sub(now) > 2*a.policy.TakeOver {
+	if s.Sent && a.flight.want.reason != explicit && a.subj.forgiveness(a.policy.TakeOver) == punishes && s.ExpiresAt.Sub(now) > 2*a.policy.TakeOver {
 		return false, errNotYet
 	}
 	return true, nil

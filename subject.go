@@ -3,6 +3,7 @@ package tieline
 import (
 	"context"
 	"maps"
+	"time"
 
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/internal/spec"
@@ -116,19 +117,17 @@ func (s *subject) client() (id, secret string) {
 type forgiveness int
 
 const (
-	unknown           forgiveness = iota
-	forgives                      // it accepts it again
-	forgivesForAWhile             // it accepts it again for the provider's grace period, then not
-	punishes                      // it ends the grant
+	unknown  forgiveness = iota
+	forgives             // it accepts it again
+	punishes             // it ends the grant
 )
 
-func (s *subject) forgiveness(p RefreshPolicy) forgiveness {
+// forgiveness is the provider's, a while after it accepted the token first.
+func (s *subject) forgiveness(after time.Duration) forgiveness {
 	r := &s.provider.Refresh
 	switch {
-	case r.Rotation == "none", r.Reuse == "ignore":
+	case r.Rotation == "none", r.Reuse == "ignore", after < r.Grace:
 		return forgives
-	case r.Grace > p.Confirm: // a shorter one is over before asking again is safe
-		return forgivesForAWhile
 	case r.Reuse == "revoke_family":
 		return punishes
 	default:
