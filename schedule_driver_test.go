@@ -33,6 +33,7 @@ const (
 	goesOn     fate = iota
 	fails           // nothing happens, and it reports an error
 	failsAfter      // it happens, and reports an error
+	sleepsAfter     // it happens, and its process sleeps before it goes on
 	dies            // its process is gone
 )
 

@@ -40,8 +40,11 @@ func through[T any](ctx context.Context, p *scheduled, kind store.Kind, name str
 		return zero, errDown
 	}
 	v, err := do()
-	if f == failsAfter {
+	switch f {
+	case failsAfter:
 		return zero, errDown
+	case sleepsAfter:
+		time.Sleep(time.Until(p.asleep))
 	}
 	return v, err
 }

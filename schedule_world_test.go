@@ -138,6 +138,12 @@ func (w *scheduleWorld) faults(ready []*call) []option {
 			add("pause", p.name+" sleeps before "+c.name, func() { w.pause(p, c, p.core.policy.TakeOver+timeStep) })
 			add("pause", p.name+" sleeps long before "+c.name, func() { w.pause(p, c, 2*p.core.policy.TakeOver) })
 		}
+		if c.name == "Get" || c.name == "Put" {
+			add("pause", p.name+" sleeps long after "+c.name, func() {
+				w.pause(p, c, 2*p.core.policy.TakeOver)
+				c.fate <- sleepsAfter
+			})
+		}
 		if c.name == "answer" {
 			add("lost", "the answer to "+p.name+" is lost", func() { w.lose(p, c) })
 		}
