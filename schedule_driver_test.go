@@ -30,11 +30,11 @@ const timeStep = time.Second
 type fate int
 
 const (
-	goesOn     fate = iota
-	fails           // nothing happens, and it reports an error
-	failsAfter      // it happens, and reports an error
-	sleepsAfter     // it happens, and its process sleeps before it goes on
-	dies            // its process is gone
+	goesOn      fate = iota
+	fails            // nothing happens, and it reports an error
+	failsAfter       // it happens, and reports an error
+	sleepsAfter      // it happens, and its process sleeps before it goes on
+	dies             // its process is gone
 )
 
 // call waits at a gate.

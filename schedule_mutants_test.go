@@ -2,6 +2,7 @@ package tieline
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,17 +49,21 @@ func TestSeededRefreshBugs(t *testing.T) {
 		t.Skipf("building every mutant takes minutes; %s=1 does it", mutantVar)
 	}
 	caught := regexp.MustCompile(`--- FAIL: TestSchedules/(\S+)`)
+	var table strings.Builder
 	for _, m := range mutants() {
-		out, err := m.test(t)
-		switch found := caught.FindStringSubmatch(out); {
-		case found != nil:
-			t.Logf("%-50s | %s", m.name, strings.ReplaceAll(found[1], "_", " "))
-		case err == nil:
-			t.Errorf("%s: not caught", m.name)
-		default:
-			t.Errorf("%s: no verdict: %v\n%s", m.name, err, out)
-		}
+		t.Run(m.name, func(t *testing.T) {
+			out, err := m.test(t)
+			switch found := caught.FindStringSubmatch(out); {
+			case found != nil:
+				fmt.Fprintf(&table, "%-50s | %s\n", m.name, strings.ReplaceAll(found[1], "_", " "))
+			case err == nil:
+				t.Error("not caught")
+			default:
+				t.Errorf("no verdict: %v\n%s", err, out)
+			}
+		})
 	}
+	t.Logf("bugs, and the case that caught each:\n%s", table.String())
 }
 
 // test runs the schedules against the mutant.

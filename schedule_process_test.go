@@ -1,11 +1,13 @@
 package tieline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/tieline/tieline/internal/record"
@@ -53,7 +55,7 @@ func (s gatedStore) Get(ctx context.Context, key store.Key) (store.Row, error) {
 	return through(ctx, s.p, key.Kind, "Get", func() (store.Row, error) {
 		row, err := s.Memory.Get(ctx, key)
 		if rec, perr := record.ParseConnection(row.Data); err == nil && perr == nil && key.Kind == kindConnection {
-			s.p.read = rec.State
+			s.p.read, s.p.rowID = rec, row.ID
 		}
 		return row, err
 	})
@@ -93,7 +95,8 @@ type scheduled struct {
 	// What it last wrote as its lease, when, and what it last read.
 	lease   record.State
 	leaseAt time.Time
-	read    record.State
+	read    *record.Connection
+	rowID   string
 }
 
 // RoundTrip is a process's way to the provider: a gate before the request arrives,
@@ -102,12 +105,18 @@ func (p *scheduled) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path != "/token" {
 		return p.world.provider.RoundTripper().RoundTrip(req)
 	}
-	p.mayStillSend()
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	p.mayStillSend(string(body))
 	f, err := p.gate(req.Context(), "send")
 	if err != nil || f != goesOn {
 		return nil, errors.Join(err, errDown)
 	}
-	resp, err := p.world.provider.RoundTripper().RoundTrip(req.Clone(context.WithoutCancel(req.Context())))
+	sent := req.Clone(context.WithoutCancel(req.Context()))
+	sent.Body = io.NopCloser(bytes.NewReader(body))
+	resp, err := p.world.provider.RoundTripper().RoundTrip(sent)
 	if p.unsaved = err == nil && resp.StatusCode == http.StatusOK; p.unsaved {
 		p.gotFence = p.lease.Fence
 	}
@@ -124,9 +133,18 @@ func (p *scheduled) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // mayStillSend looks at a process that is about to spend a refresh token: after
-// it took the newest lease it has read the row, and found it unchanged.
-func (p *scheduled) mayStillSend() {
-	switch l, r := p.lease, p.read; {
+// it took the newest lease it has read the row, and found it unchanged, and what
+// it sends is the token in that row.
+func (p *scheduled) mayStillSend(body string) {
+	form, err := url.ParseQuery(body)
+	private, perr := p.core.openPrivate(p.rowID, p.read)
+	if err != nil || perr != nil {
+		p.world.broken("%s sends %v, %v", p.name, err, perr)
+		return
+	}
+	switch l, r := p.lease, p.read.State; {
+	case form.Get("refresh_token") != private.cred.(*OAuth2Token).RefreshToken.Reveal():
+		p.world.broken("%s sends another token than the row has", p.name)
 	case l.Holder == "" || r.Holder != l.Holder || r.Fence != l.Fence || r.Gen != l.Gen:
 		p.world.broken("%s sends on a lease that it does not hold: %+v, the row has %+v", p.name, l, r)
 	case time.Since(p.leaseAt) > p.core.policy.SendWithin:
