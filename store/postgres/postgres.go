@@ -61,11 +61,10 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Store, error)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	durable, err := s.inspect(ctx, opts.Logger)
-	if err != nil {
+	if err := s.inspect(ctx, opts.Logger); err != nil {
 		return nil, s.explain("open", err)
 	}
-	s.sql = newStatements(s.schema, durable)
+	s.sql = newStatements(s.schema)
 	if err := s.migrate(ctx); err != nil {
 		return nil, s.explain("open", err)
 	}
@@ -76,25 +75,24 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Store, error)
 // of them could become one.
 const maxIdentifier = 63
 
-// inspect looks at the server. durable says whether its sessions wait for the
-// disk before they acknowledge a commit.
-func (s *Store) inspect(ctx context.Context, log *slog.Logger) (durable bool, err error) {
+// inspect looks at the server.
+func (s *Store) inspect(ctx context.Context, log *slog.Logger) error {
 	var standby bool
-	var commit, fsync, encoding string
-	err = s.pool.QueryRow(ctx, `SELECT pg_is_in_recovery(), current_setting('synchronous_commit'),
-		current_setting('fsync'), current_setting('server_encoding')`).Scan(&standby, &commit, &fsync, &encoding)
+	var fsync, encoding string
+	err := s.pool.QueryRow(ctx, `SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('server_encoding')`).
+		Scan(&standby, &fsync, &encoding)
 	switch {
 	case err != nil:
-		return false, err
+		return err
 	case standby:
-		return false, ErrStandby
+		return ErrStandby
 	case encoding != "UTF8":
-		return false, fmt.Errorf("the database is encoded in %s, not UTF8", encoding)
+		return fmt.Errorf("the database is encoded in %s, not UTF8", encoding)
 	}
 	if fsync != "on" {
 		log.LogAttrs(ctx, slog.LevelWarn, "postgres: fsync is off: a crash of the machine can lose grants and the whole database")
 	}
-	return commit == "on" || commit == "remote_apply", nil
+	return nil
 }
 
 // Close makes all later calls fail with [store.ErrClosed]. Calls under way go on.
@@ -119,20 +117,14 @@ type statements struct {
 	get, path, insert, update, drop, state string
 }
 
-func newStatements(schema string, durable bool) statements {
+func newStatements(schema string) statements {
 	name := func(table string) string { return pgx.Identifier{schema, table}.Sanitize() }
 	s := statements{tables: strings.NewReplacer("{record}", name("record"), "{label}", name("record_label"))}
-	// The setting is of the transaction, and the commit looks at it. Done so, it
-	// needs no statement of its own.
-	returning := ""
-	if !durable {
-		returning = " RETURNING set_config('synchronous_commit', 'on', true)"
-	}
 	s.get = s.tables.Replace(getSQL)
 	s.path = s.tables.Replace(pathSQL)
 	s.state = s.tables.Replace(stateSQL)
-	s.insert = s.tables.Replace(insertSQL) + returning
-	s.update = s.tables.Replace(updateSQL) + returning
-	s.drop = s.tables.Replace(deleteSQL) + returning
+	s.insert = s.tables.Replace(insertSQL + durableSQL)
+	s.update = s.tables.Replace(updateSQL + durableSQL)
+	s.drop = s.tables.Replace(deleteSQL + durableSQL)
 	return s
 }

@@ -25,6 +25,12 @@ const (
 	// for the lock and then finds no parent, or was there first and goes too.
 	deleteSQL = `DELETE FROM {record} WHERE kind = $1 AND id = $2 AND version = $3`
 
+	// durableSQL ends each of them. Whatever the session, its role or a pooler has
+	// set, the commit waits for the disk. The setting is of the transaction alone,
+	// and made so it needs no statement of its own.
+	durableSQL = ` RETURNING CASE WHEN current_setting('synchronous_commit') IN ('on', 'remote_apply')
+		THEN '' ELSE set_config('synchronous_commit', 'on', true) END`
+
 	stateSQL = `SELECT r.version, r.write_id,
 		EXISTS (SELECT 1 FROM {record} AS o WHERE o.kind = $1 AND o.unique_name = $3 AND o.id <> $2),
 		EXISTS (SELECT 1 FROM {record} AS p WHERE p.kind = $4 AND p.id = $5),
