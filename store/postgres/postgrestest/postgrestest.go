@@ -123,8 +123,13 @@ func (s *Server) create() error {
 	if err := giveAway(s.dir); err != nil {
 		return err
 	}
-	if err := s.run("initdb", "-D", s.data(), "-U", "tieline", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"); err != nil {
-		return err
+	args := []string{"-D", s.data(), "-U", "tieline", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"}
+	// A language's own order, as most databases have it, finds out who forgets to
+	// ask for another. Version 15 is the first that can.
+	if err := s.run("initdb", append(args, "--locale-provider=icu", "--icu-locale=en-US")...); err != nil {
+		if err := s.run("initdb", args...); err != nil {
+			return err
+		}
 	}
 	if s.port, err = freePort(); err != nil {
 		return err
