@@ -19,6 +19,7 @@ var faultStyles = []faultStyle{
 	{name: "happens and reports an error", happens: true},
 	{name: "an outage begins", lasts: 30 * time.Second},
 	{name: "an outage begins in which calls happen", happens: true, lasts: 30 * time.Second},
+	{name: "an outage begins that outlasts a lease", lasts: 3 * time.Minute},
 }
 
 // sweep calls try for n = 1, 2, ... until it says that no n-th call was made.
