@@ -218,6 +218,9 @@ func testUserActs(t *testing.T, act userAct, step flightStep) {
 	case err == nil && token.AccessToken.Equal(first.AccessToken):
 		t.Error("the late caller got the expired token")
 	}
+	if n := w.provider.Stats().Requests[providertest.Refresh]; n > 0 && !step.sent {
+		t.Errorf("the old refresh token was sent %d times", n)
+	}
 	w.wantUsersWish(act, step)
 	closeClean(t, w.Client, w.user)
 	if st := w.provider.Stats(); st.MaxPerGeneration > 1 || st.ReusedRefreshTokens != 0 {
