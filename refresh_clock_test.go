@@ -3,6 +3,8 @@ package tieline
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,7 +18,9 @@ type clocked struct {
 	*world
 	clients []*Client
 	clocks  []*settableClock
-	expiry  map[string]time.Time // of each access token, by the provider's clock
+
+	mu     sync.Mutex
+	expiry map[string]time.Time // of each access token, by the provider's clock
 }
 
 func newClocked(t *testing.T, o worldOptions, offsets ...time.Duration) *clocked {
@@ -34,12 +38,17 @@ func newClocked(t *testing.T, o worldOptions, offsets ...time.Duration) *clocked
 		}
 		w.clocks = append(w.clocks, clock)
 	}
-	w.note()
+	for _, c := range w.clients {
+		c.core.tokenHTTP = hookedTripper{next: c.core.tokenHTTP, after: w.note}
+	}
+	w.note(nil)
 	return w
 }
 
 // note remembers the expiry of the newest token.
-func (w *clocked) note() {
+func (w *clocked) note(*http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, g := range w.provider.Grants() {
 		w.expiry[g.AccessToken] = g.ExpiresAt
 	}
@@ -62,7 +71,8 @@ func (w *clocked) ask(clients ...*Client) (worst time.Duration) {
 		})
 	}
 	wg.Wait()
-	w.note()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, token := range tokens {
 		if token == nil {
 			continue
@@ -103,11 +113,17 @@ func TestSkewedClocks(t *testing.T) {
 				w.provider.Fail(providertest.Fault{Endpoint: providertest.Refresh, Times: providertest.Always, DelayAfter: 3 * time.Second})
 				const skew = 20 * time.Minute // between the outermost two
 				random := rand.New(rand.NewPCG(3, 4))
-				for start := time.Now(); time.Since(start) < 12*time.Hour; time.Sleep(10 * time.Second) {
-					// Some of them are quiet for a while.
-					asking := w.clients
-					if random.IntN(3) > 0 {
-						asking = w.clients[random.IntN(3):][:1]
+				for range 1000 {
+					// Sometimes all of them are quiet for a long time, sometimes all but one.
+					pause := 10 * time.Second
+					if random.IntN(20) == 0 {
+						pause = time.Duration(random.Int64N(int64(3 * life)))
+					}
+					time.Sleep(pause)
+					asking := slices.Clone(w.clients)
+					random.Shuffle(len(asking), func(i, j int) { asking[i], asking[j] = asking[j], asking[i] })
+					if random.IntN(2) == 0 {
+						asking = asking[:1]
 					}
 					if over := w.ask(asking...); over > skew+clockMargin {
 						t.Fatalf("a token was served %v after its end", over)
