@@ -1,6 +1,8 @@
 package tieline
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -171,4 +173,59 @@ func (w *world) flightsEnd(clients ...*Client) {
 			w.t.Fatal(err)
 		}
 	}
+}
+
+// The same when nobody asks, and two processes look for what is due.
+func TestNthCallFailsInRun(t *testing.T) {
+	t.Parallel()
+	for _, style := range faultStyles {
+		t.Run(style.name, func(t *testing.T) {
+			t.Parallel()
+			sweep(t, 20, func(n int) (fired bool) {
+				synctest.Test(t, func(t *testing.T) { fired = runUnderFault(t, n, style) })
+				return fired
+			})
+		})
+	}
+}
+
+func runUnderFault(t *testing.T, n int, style faultStyle) (fired bool) {
+	defer func() {
+		if t.Failed() {
+			t.Logf("with call %d failing", n)
+		}
+	}()
+	var faults nth
+	memory := &store.Memory{}
+	w := connected(t, worldOptions{store: faults.wrap(memory)})
+	other, _, _ := w.client(worldOptions{})
+	first, start := w.credential(), time.Now()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var runs sync.WaitGroup
+	for _, c := range []*Client{w.Client, other} {
+		runs.Go(func() {
+			if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("Run = %v", err)
+			}
+		})
+	}
+	// An hour's token is due ten minutes before its end, give or take one.
+	time.Sleep(48 * time.Minute)
+	faults.arm(n, style)
+	time.Sleep(4*time.Minute + style.lasts)
+	fired = faults.disarm()
+	// A lease that could not be given back may cost it all but the last moments.
+	time.Sleep(59*time.Minute + 50*time.Second - time.Since(start))
+	cancel()
+	runs.Wait()
+	if got := w.credential(); got.AccessToken.Equal(first.AccessToken) {
+		t.Error("what was due was not refreshed")
+	}
+	closeClean(t, w.Client, other)
+	w.core.store = memory
+	w.wantOncePerGeneration()
+	w.wantRefreshes(1)
+	w.wantNothingLost(1)
+	return fired
 }
