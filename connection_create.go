@@ -65,7 +65,9 @@ func (m *Connections) Import(ctx context.Context, integration, id string, in Con
 		if !ok {
 			return refreshed{}, fmt.Errorf("%w: credentials of mode %s cannot be imported", ErrWrongMode, s.provider.AuthMode)
 		}
-		return mode.imported(ctx, m.core, s, !in.SkipVerification)
+		res, err := mode.imported(ctx, m.core, s, !in.SkipVerification)
+		res.given = true
+		return res, err
 	})
 	return conn, opError("connections: import", err, integration, id)
 }
@@ -130,6 +132,7 @@ type draft struct {
 	plain       map[string]string // config, as it will be
 	secrets     map[string]string
 	rowID       string // of the row that was made for it, once there is one
+	grant       int64  // the mark of what is about to be stored
 }
 
 // draft checks everything about a connection but its credential. Config that is
@@ -144,7 +147,11 @@ func (c *core) draft(ctx context.Context, i *integration, id string, in Connecti
 		return nil, err
 	}
 	in.Tags, in.Metadata = tags, metadata
-	d := &draft{integration: i, id: id, in: in}
+	grant, err := c.newMark()
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{integration: i, id: id, in: in, grant: grant}
 	given := in.Config
 	if in.Config == nil || in.NewOnly {
 		old, exists, err := c.storedConfig(ctx, i, id)
@@ -158,7 +165,6 @@ func (c *core) draft(ctx context.Context, i *integration, id string, in Connecti
 			given = old
 		}
 	}
-	var err error
 	d.plain, d.secrets, err = checkConfig(i.entry.ConnectionConfig, i.entry.ConfigNames, given, nil)
 	return d, err
 }
@@ -206,9 +212,12 @@ func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection
 	})
 	s := d.subject(res.cred)
 	if err != nil {
-		// Nobody would ever use this grant.
-		if rerr := c.revoke(ctx, s, res.cred); rerr != nil {
-			err = errors.Join(err, rerr)
+		// Nobody would ever use this grant, if it is certain that it is not stored
+		// after all. One that was brought along may be in use elsewhere.
+		if neverStored(err) && !res.given {
+			if rerr := c.revoke(ctx, s, res.cred); rerr != nil {
+				err = errors.Join(err, rerr)
+			}
 		}
 		c.emit(ctx, s.event(EventConnectFailed, err))
 		return Connection{}, err
@@ -221,6 +230,11 @@ func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection
 	return conn.value(d.integration.row.Unique, p)
 }
 
+// neverStored says whether a write is known to have changed nothing.
+func neverStored(err error) bool {
+	return errors.Is(err, ErrExists) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid)
+}
+
 // insist repeats a write while the Store fails in a way that may pass, for as
 // long as a lost answer of a provider would be waited for.
 func (c *core) insist(ctx context.Context, write func(context.Context) error) error {
@@ -229,9 +243,7 @@ func (c *core) insist(ctx context.Context, write func(context.Context) error) er
 		tctx, cancel := context.WithTimeout(ctx, c.policy.SaveTimeout)
 		err := write(tctx)
 		cancel()
-		final := err == nil || errors.Is(err, ErrExists) || errors.Is(err, store.ErrNotFound) ||
-			errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrInvalid)
-		if final || time.Since(start) > c.policy.Exchange {
+		if err == nil || neverStored(err) || errors.Is(err, store.ErrClosed) || time.Since(start) > c.policy.Exchange {
 			return err
 		}
 		sleep(d + jitter(d/2))
@@ -246,8 +258,10 @@ func (c *core) putConnection(ctx context.Context, d *draft, p *private, res refr
 			return connection{}, false, err
 		}
 		switch {
-		case !created && s.row.ID == d.rowID && s.rec.State.Gen == 1:
-			return s, true, nil // an earlier try got through, only its answer was lost
+		case !created && s.rec.State.Grant == d.grant:
+			// An earlier try got through, only its answer was lost. The credential
+			// may have been refreshed since.
+			return s, s.row.ID == d.rowID, nil
 		case !created && d.in.NewOnly:
 			return connection{}, false, ErrExists
 		}
@@ -302,6 +316,7 @@ func (c *core) fill(s *connection, d *draft, p *private, res refreshed) error {
 	st.Fence++
 	st.TokenFence = st.Fence
 	st.Gen++
+	st.Grant = d.grant
 	st.Holder, st.Beat, st.Sent = "", time.Time{}, false
 	expires := p.cred.Expiry()
 	mergeFresh(st, record.State{IssuedAt: res.issued, ExpiresAt: expires, RefreshedAt: st.RefreshedAt})

@@ -30,12 +30,17 @@ func (c *core) deleteNamed(ctx context.Context, integration, id string, o Delete
 }
 
 // deleteConnection deletes a row, and again after every change of it that comes
-// first. A grant that a refresh puts there meanwhile is revoked too.
+// first. A grant that a refresh puts there meanwhile is revoked too. A Store that
+// fails on the way is an error, and leaves the connection: the grant in it would
+// live on unseen.
 func (c *core) deleteConnection(ctx context.Context, row store.Row, o DeleteOptions) error {
 	revoked := int64(-1) // the generation
 	for {
 		if !o.SkipRevocation {
-			revoked = c.revokeRow(ctx, row, revoked)
+			var err error
+			if revoked, err = c.revokeRow(ctx, row, revoked); err != nil {
+				return err
+			}
 		}
 		err := c.store.Delete(ctx, row.Key, row.Version)
 		if err == nil {
@@ -52,23 +57,38 @@ func (c *core) deleteConnection(ctx context.Context, row store.Row, o DeleteOpti
 }
 
 // revokeRow ends the grant in a row at the provider, unless it is of the
-// generation that was revoked before. It answers with the row's generation.
-func (c *core) revokeRow(ctx context.Context, row store.Row, done int64) int64 {
+// generation that was revoked before. It answers with the row's generation. What
+// cannot be read, and a provider that does not want, are no errors.
+func (c *core) revokeRow(ctx context.Context, row store.Row, done int64) (int64, error) {
 	rec, err := record.ParseConnection(row.Data)
 	if err != nil || rec.State.Gen == done {
-		return done
+		return done, nil
 	}
 	s, err := c.subject(ctx, row, rec)
-	if err == nil {
+	switch {
+	case err == nil:
 		tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 		defer cancel()
 		err = c.revoke(tctx, s, s.private.cred)
+	case !unreadable(err):
+		return done, err
 	}
 	if err != nil {
 		c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection to be deleted was not revoked",
 			slog.String("connection", row.Unique), slog.String("error", translate(err).Error()))
 	}
-	return rec.State.Gen
+	return rec.State.Gen, nil
+}
+
+// unreadable says whether a row is what cannot be read, and not the Store.
+func unreadable(err error) bool {
+	err = translate(err)
+	for _, lasting := range []error{ErrNotFound, ErrUnknownProvider, ErrUnknownKey, ErrDamaged, ErrNewerFormat} {
+		if errors.Is(err, lasting) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *core) emitDeleted(ctx context.Context, row store.Row) {

@@ -44,6 +44,15 @@ func (c *core) newConnectionID() (string, error) {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
 }
 
+// newMark is a random number other than 0.
+func (c *core) newMark() (int64, error) {
+	b, err := c.random(8)
+	if err != nil {
+		return 0, err
+	}
+	return int64(binary.BigEndian.Uint64(b) | 1), nil
+}
+
 func (c *core) random(n int) ([]byte, error) {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(c.rand, b); err != nil {

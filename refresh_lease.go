@@ -112,7 +112,7 @@ func (a *attempt) noteTakeOver(before string) {
 func (a *attempt) hold(name string, suspect bool) error {
 	next := *a.rec
 	next.State.Fence++
-	next.State.Holder, next.State.Beat, next.State.Sent = name, a.now(), true
+	next.State.Holder, next.State.Beat, next.State.Sent = name, latest(a.now(), a.steady()), true
 	a.lease = lease{
 		holder: name, fence: next.State.Fence, gen: next.State.Gen,
 		began: time.Now(), wall: a.now(), suspect: suspect,
@@ -161,7 +161,9 @@ func (a *attempt) maySend() error {
 func (a *attempt) free() (bool, error) {
 	s := &a.rec.State
 	now := a.now()
-	if s.Holder != "" && a.watch.elapsed() < a.policy.TakeOver && now.Sub(s.Beat) < staleBeat {
+	// A clock that was set, here or there, must not make a lease look old.
+	age := earliest(now, a.steady()).Sub(s.Beat)
+	if s.Holder != "" && a.watch.elapsed() < a.policy.TakeOver && age <= staleBeat {
 		return false, nil
 	}
 	if s.Sent && a.flight.want.reason != explicit && a.subj.forgiveness(a.policy.TakeOver) == punishes && s.ExpiresAt.Sub(now) > 2*a.policy.TakeOver {

@@ -18,8 +18,8 @@ type mutant struct {
 
 func mutants() []mutant {
 	return []mutant{
-		{"a lease is no obstacle", "refresh_lease.go", `if s.Holder != "" && a.watch.elapsed() < a.policy.TakeOver && now.Sub(s.Beat) < staleBeat {`, `if false {`},
-		{"a lease is taken over at once", "refresh_lease.go", `a.watch.elapsed() < a.policy.TakeOver && now`, `a.watch.elapsed() < 0 && now`},
+		{"a lease is no obstacle", "refresh_lease.go", `if s.Holder != "" && a.watch.elapsed() < a.policy.TakeOver && age <= staleBeat {`, `if false {`},
+		{"a lease is taken over at once", "refresh_lease.go", `a.watch.elapsed() < a.policy.TakeOver && age`, `a.watch.elapsed() < 0 && age`},
 		{"a lost acknowledgement of the lease is a failure", "refresh_lease.go", "case a.rec.State.Holder == name: // only the answer was lost\n\t\t\ta.noteTakeOver(before)\n\t\t\treturn true, nil", "case false:"},
 		{"no last look before sending", "refresh_lease.go", "if s := &a.rec.State; !a.holding() || s.Fence != a.lease.fence || s.Gen != a.lease.gen {\n\t\treturn errLeaseLost", "if false {\n\t\treturn errLeaseLost"},
 		{"an old lease may still send", "refresh_lease.go", "mono > a.policy.SendWithin || wall > a.policy.SendWithin || wall < -a.policy.SendWithin", "false && mono+wall > 0"},

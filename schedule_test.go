@@ -106,8 +106,8 @@ func exploreCase(t *testing.T, c scheduleCase) int {
 
 // explore makes schedules until one goes wrong, depth first. Then it looks for a
 // shorter one of that kind among those that follow.
-func explore(t *testing.T, c scheduleCase, limit int) (e exploration, failed *verdict) {
-	note := func(v verdict) {
+func explore(t *testing.T, c scheduleCase, limit int) (e exploration, failed *judgment) {
+	note := func(v judgment) {
 		e.schedules++
 		e.deepest = max(e.deepest, len(v.made))
 		if v.lost && v.excuse != "" {

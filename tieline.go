@@ -123,6 +123,8 @@ type core struct {
 	logos    string
 	log      *slog.Logger
 	now      func() time.Time
+	started  time.Time // monotonic, and what now said then
+	startNow time.Time
 	rand     io.Reader
 	policy   RefreshPolicy
 	maxStale time.Duration
@@ -196,6 +198,7 @@ func newCore(cfg Config) (*core, error) {
 
 		modes: builtinModes(),
 	}
+	c.started, c.startNow = time.Now(), c.now()
 	if c.catalog == nil {
 		c.catalog = Builtin()
 	}
@@ -245,6 +248,10 @@ func wallClock(now func() time.Time) func() time.Time {
 	}
 	return func() time.Time { return now().UTC().Truncate(time.Microsecond) }
 }
+
+// steady is what the wall clock would say if nobody had set it since New. On a
+// machine that was suspended it is behind.
+func (c *core) steady() time.Time { return c.startNow.Add(time.Since(c.started)) }
 
 func required(field string, ok bool) error {
 	if ok {

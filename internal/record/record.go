@@ -61,6 +61,11 @@ type State struct {
 	RefreshedAt          time.Time
 	FetchedAt            time.Time
 
+	// Grant marks the authorization or import that the credential goes back to:
+	// random, and carried along by every refresh. A writer that got no answer
+	// tells by it whether it got through.
+	Grant int64
+
 	tail []byte
 }
 
@@ -196,6 +201,7 @@ func (s *State) append(b []byte) []byte {
 	for _, t := range []time.Time{s.CreatedAt, s.UpdatedAt, s.RefreshedAt, s.FetchedAt} {
 		b = wire.AppendTime(b, t)
 	}
+	b = wire.AppendInt(b, s.Grant)
 	return append(b, s.tail...)
 }
 
@@ -209,6 +215,7 @@ func (s *State) decode(b []byte) error {
 	s.Fails = r.Int()
 	s.LastError = Failure{Code: r.String(), Class: r.String(), Status: r.Int(), At: r.Time(), Fence: r.Int()}
 	s.CreatedAt, s.UpdatedAt, s.RefreshedAt, s.FetchedAt = r.Time(), r.Time(), r.Time(), r.Time()
+	s.Grant = r.Int()
 	s.tail = r.Rest()
 	return r.Err()
 }

@@ -19,7 +19,7 @@ func connection() *Connection {
 			Holder: "0123456789abcdef", Beat: at(1), Sent: true,
 			IssuedAt: at(2), ExpiresAt: at(3), DueAt: at(4), NextAttempt: at(5), Fails: 6,
 			LastError: Failure{Code: "invalid_grant", Class: "permanent", Status: 400, At: at(7), Fence: 5},
-			CreatedAt: at(8), UpdatedAt: at(9), RefreshedAt: at(10), FetchedAt: at(11),
+			CreatedAt: at(8), UpdatedAt: at(9), RefreshedAt: at(10), FetchedAt: at(11), Grant: -12,
 		},
 		Sealed: []byte("sealed"),
 	}

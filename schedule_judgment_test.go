@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 )
 
-// verdict is what became of one schedule.
-type verdict struct {
+// judgment is what became of one schedule.
+type judgment struct {
 	made     []choice
 	trace    string
 	lost     bool   // the grant
@@ -18,7 +18,7 @@ type verdict struct {
 }
 
 // makeSchedule makes one schedule, as pick chooses, and looks at what came of it.
-func makeSchedule(t *testing.T, c scheduleCase, pick func(step, n int) int) (v verdict) {
+func makeSchedule(t *testing.T, c scheduleCase, pick func(step, n int) int) (v judgment) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newScheduleWorld(t, c, pick)
 		w.begin()
