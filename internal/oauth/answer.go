@@ -1,9 +1,9 @@
 package oauth
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -43,35 +43,65 @@ type Answer struct {
 // Parse takes an answer apart, the refresh token first: an answer that is odd
 // in any other way must not cost the grant. It never fails; what is not there
 // stays empty.
+//
+// Tokens are looked for where the provider's data says, then where the standard
+// has them, then at its alternates. Only an answer that has neither token there is
+// searched as a whole: a token that stands elsewhere may be another one.
 func Parse(body []byte, f Fields) *Answer {
 	f = f.withDefaults()
 	text := decodeText(body)
-	values, raw := parseWhole(text)
-	if values == nil {
-		return &Answer{
-			RefreshToken: scanString(text, lastSegment(f.RefreshToken)),
-			AccessToken:  scanString(text, lastSegment(f.AccessToken)),
-			ErrorCode:    ErrorCode(scanString(text, lastSegment(f.Error))),
+	objects, raw := parseWhole(text, maxNested)
+	if len(objects) == 0 {
+		a := &Answer{
+			RefreshToken: scan(text, f.RefreshToken),
+			AccessToken:  scan(text, f.AccessToken),
+			ErrorCode:    ErrorCode(scan(text, f.Error)),
 		}
+		return a
 	}
-	a := &Answer{
-		RefreshToken: scalar(At(values, f.RefreshToken)),
-		AccessToken:  scalar(At(values, f.AccessToken)),
-		TokenType:    scalar(At(values, f.TokenType)),
-		ExpiresIn:    lifetime(At(values, f.ExpiresIn)),
-		Values:       values,
-		Raw:          raw,
+	values := objects[0]
+	a := &Answer{TokenType: scalar(At(values, f.TokenType)), ExpiresIn: lifetime(At(values, f.ExpiresIn))}
+	if raw != nil {
+		a.Values, a.Raw = values, raw
 	}
 	if scope := At(values, f.Scope); scope != nil {
 		a.Scope, a.HasScope = scopeText(scope), true
 	}
-	for _, path := range f.Alternates {
-		if a.AccessToken == "" {
-			a.alternate(At(values, path))
-		}
-	}
+	a.readTokens(objects, text, f)
 	a.readError(At(values, f.Error), At(values, f.ErrorDescription))
 	return a
+}
+
+// readTokens finds the tokens.
+func (a *Answer) readTokens(objects []map[string]any, text string, f Fields) {
+	for _, values := range objects {
+		a.take(scalar(At(values, f.AccessToken)), scalar(At(values, f.RefreshToken)))
+	}
+	for _, path := range f.Alternates {
+		if a.AccessToken == "" {
+			a.alternate(At(objects[0], path))
+		}
+	}
+	standard := Fields{}.withDefaults()
+	for _, values := range objects {
+		if a.AccessToken == "" && a.RefreshToken == "" {
+			a.take(scalar(values[standard.AccessToken]), scalar(values[standard.RefreshToken]))
+		}
+	}
+	if a.AccessToken == "" && a.RefreshToken == "" {
+		a.take(search(objects))
+	}
+	// Of a name that is there twice, the decoder keeps the last, even if it is
+	// null or empty.
+	if _, twice := objects[0][standard.RefreshToken]; twice && a.RefreshToken == "" {
+		a.RefreshToken = scanString(text, standard.RefreshToken)
+	}
+}
+
+// take keeps what is not known yet.
+func (a *Answer) take(access, refresh string) {
+	a.AccessToken = cmp.Or(a.AccessToken, access)
+	a.RefreshToken = cmp.Or(a.RefreshToken, refresh)
 }
 
 func (f Fields) withDefaults() Fields {
@@ -97,10 +127,7 @@ func (a *Answer) alternate(v any) {
 		a.AccessToken = scalar(v)
 		return
 	}
-	a.AccessToken = scalar(m["access_token"])
-	if t := scalar(m["refresh_token"]); t != "" {
-		a.RefreshToken = t
-	}
+	a.take(scalar(m["access_token"]), scalar(m["refresh_token"]))
 	if d := lifetime(m["expires_in"]); d != 0 {
 		a.ExpiresIn = d
 	}
@@ -127,38 +154,6 @@ func (a *Answer) readError(code, description any) {
 	if a.ErrorDescription == "" {
 		a.ErrorDescription = scalar(m["message"])
 	}
-}
-
-// parseWhole reads JSON, or form encoding as the first drafts of OAuth 2 had
-// it and some servers still do.
-func parseWhole(text string) (map[string]any, []byte) {
-	trimmed := strings.TrimSpace(text)
-	if strings.HasPrefix(trimmed, "{") {
-		dec := json.NewDecoder(strings.NewReader(trimmed))
-		dec.UseNumber()
-		var values map[string]any
-		if err := dec.Decode(&values); err != nil || values == nil {
-			return nil, nil
-		}
-		// What follows the object is not part of it.
-		return values, []byte(trimmed[:dec.InputOffset()])
-	}
-	if !strings.Contains(trimmed, "=") || strings.ContainsAny(trimmed, "<{\n") {
-		return nil, nil
-	}
-	form, err := url.ParseQuery(trimmed)
-	if err != nil {
-		return nil, nil
-	}
-	values := make(map[string]any, len(form))
-	for name := range form {
-		values[name] = form.Get(name)
-	}
-	raw, err := json.Marshal(values)
-	if err != nil {
-		return nil, nil
-	}
-	return values, raw
 }
 
 // At walks a dotted path. A name that itself has dots is found too, in

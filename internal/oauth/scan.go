@@ -1,41 +1,35 @@
 package oauth
 
 import (
-	"encoding/binary"
 	"encoding/json"
+	"html"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// decodeText strips a byte order mark and turns UTF-16 into UTF-8.
-func decodeText(b []byte) string {
-	switch {
-	case len(b) >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF:
-		return string(b[3:])
-	case len(b) >= 2 && b[0] == 0xFF && b[1] == 0xFE:
-		return fromUTF16(b[2:], binary.LittleEndian)
-	case len(b) >= 2 && b[0] == 0xFE && b[1] == 0xFF:
-		return fromUTF16(b[2:], binary.BigEndian)
-	case len(b) >= 2 && b[0] == '{' && b[1] == 0:
-		return fromUTF16(b, binary.LittleEndian)
-	case len(b) >= 2 && b[0] == 0 && b[1] == '{':
-		return fromUTF16(b, binary.BigEndian)
+// scan finds the value of a field in text that is nothing as a whole: cut off,
+// with a stray comma, inside a page, or in a notation of its own. A value whose
+// end is not there is none. path is that of the field; its last name will do.
+func scan(text, path string) string {
+	names := []string{path, path[strings.LastIndexByte(path, '.')+1:]}
+	for _, name := range names {
+		if v := scanString(text, name); v != "" {
+			return v
+		}
 	}
-	return string(b)
+	for _, name := range names {
+		if v := scanLoose(text, name); v != "" {
+			return v
+		}
+	}
+	if strings.Contains(text, "&quot;") {
+		return scan(html.UnescapeString(strings.ReplaceAll(text, "&amp;", "")), path)
+	}
+	return ""
 }
 
-func fromUTF16(b []byte, order binary.ByteOrder) string {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = order.Uint16(b[2*i:])
-	}
-	return string(utf16.Decode(units))
-}
-
-// scanString finds "name": "value" in text that is not whole JSON: cut off,
-// with a stray comma, or inside an HTML page. An answer cut off within the
-// value has no value. The last occurrence counts, as it does for a parser.
+// scanString finds "name": "value". The last occurrence counts, as it does for a
+// parser.
 func scanString(text, name string) string {
 	found := ""
 	quoted := `"` + name + `"`
@@ -45,13 +39,28 @@ func scanString(text, name string) string {
 			return found
 		}
 		rest = rest[i+len(quoted):]
-		after := strings.TrimLeft(rest, " \t\r\n")
+		after := skipBlank(rest)
 		if !strings.HasPrefix(after, ":") {
 			continue
 		}
-		if v, ok := leadingString(strings.TrimLeft(after[1:], " \t\r\n")); ok {
+		if v, ok := leadingString(skipBlank(after[1:])); ok && v != "" {
 			found = v
 		}
+	}
+}
+
+// skipBlank skips white space and comments.
+func skipBlank(s string) string {
+	for {
+		s = strings.TrimLeft(s, " \t\r\n")
+		if !strings.HasPrefix(s, "/*") {
+			return s
+		}
+		_, after, closed := strings.Cut(s, "*/")
+		if !closed {
+			return ""
+		}
+		s = after
 	}
 }
 
@@ -75,4 +84,82 @@ func leadingString(s string) (string, bool) {
 	return "", false
 }
 
-func lastSegment(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+// scanLoose finds a value behind a name in whatever notation: quotes of the other
+// kind or none, other case, numbers, XML, lines of a YAML file.
+func scanLoose(text, name string) string {
+	lower, name := lowerASCII(text), lowerASCII(name)
+	found := ""
+	for at := 0; ; {
+		i := strings.Index(lower[at:], name)
+		if i < 0 || name == "" {
+			return found
+		}
+		start, end := at+i, at+i+len(name)
+		at = end
+		if start > 0 && isNameByte(lower[start-1]) || end < len(lower) && isNameByte(lower[end]) {
+			continue // part of another name
+		}
+		if v := looseValue(text[:start], text[end:]); v != "" {
+			found = v
+		}
+	}
+}
+
+// looseValue reads the value after a name, given what stands before and after it.
+func looseValue(before, after string) string {
+	lineStart := before == "" || strings.HasSuffix(before, "\n")
+	switch {
+	case strings.HasSuffix(before, "<") && strings.HasPrefix(after, ">"):
+		value, _, closed := strings.Cut(after[1:], "<")
+		if !closed {
+			return ""
+		}
+		return html.UnescapeString(strings.TrimSpace(value))
+	case strings.HasSuffix(before, `'`), strings.HasSuffix(before, `"`):
+		if after == "" || after[0] != before[len(before)-1] {
+			return ""
+		}
+		after, lineStart = after[1:], false
+	}
+	after = skipBlank(after)
+	if !strings.HasPrefix(after, ":") {
+		return ""
+	}
+	after = skipBlank(after[1:])
+	if v, ok := leadingString(after); ok {
+		return v
+	}
+	if strings.HasPrefix(after, `'`) {
+		value, _, closed := strings.Cut(after[1:], `'`)
+		if !closed {
+			return ""
+		}
+		return value
+	}
+	end := strings.IndexFunc(after, func(r rune) bool { return strings.ContainsRune(",}] \t\r\n<;", r) })
+	if end <= 0 {
+		return ""
+	}
+	value := after[:end]
+	// A bare word is a value at most where a line says nothing else.
+	if strings.Trim(value, "0123456789") != "" && (!lineStart || after[end] != '\n' && after[end] != '\r' || strings.ContainsAny(value, `"'{[`)) {
+		return ""
+	}
+	return value
+}
+
+// isNameByte says whether a byte can be part of a name.
+func isNameByte(c byte) bool {
+	return c == '_' || c == '-' || c == '.' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z'
+}
+
+// lowerASCII keeps every place where it is, which strings.ToLower does not.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}

@@ -13,8 +13,9 @@ import (
 	"github.com/tieline/tieline/internal/outbound"
 )
 
-// maxBody bounds an answer, in bytes. What lies beyond is not read.
-const maxBody = 1 << 20
+// maxBody bounds an answer, in bytes, also once it is unpacked. What lies beyond
+// is not read. Tokens have been seen behind more than anybody would expect.
+const maxBody = 2 << 20
 
 // Error is a failed call. Its text has no part of the answer but the error
 // code: servers echo what they were sent.
@@ -45,7 +46,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // nil or has a new refresh token all the same, which must be kept.
 func Send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) (*Answer, *Error) {
 	answer, failure := send(ctx, rt, call, now)
-	if failure == nil || answer != nil && success(answer.Status) && answer.RefreshToken != "" {
+	if failure == nil || answer != nil && answer.RefreshToken != "" {
 		return answer, failure
 	}
 	return nil, failure
@@ -85,13 +86,16 @@ func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 	defer resp.Body.Close()
 	// A body that breaks off may still hold the tokens.
 	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	answer := Parse(body, call.Fields)
+	answer := Parse(unpack(body, resp.Header.Get("Content-Encoding")), call.Fields)
 	answer.Status = resp.StatusCode
 	if call.sent(answer.ErrorCode) {
 		answer.ErrorCode = ""
 	}
 	if success(resp.StatusCode) && answer.AccessToken != "" {
 		return answer, nil
+	}
+	if call.sent(answer.RefreshToken) {
+		answer.RefreshToken = "" // it only repeats what it was sent
 	}
 	failure := &Error{
 		Class:       classify(resp.StatusCode, answer.ErrorCode, resp.Header, call.Rules),

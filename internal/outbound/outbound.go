@@ -63,6 +63,9 @@ func New(base *http.Transport, policy Policy) *Transports {
 	token := newGuard(base, policy)
 	for _, t := range []*http.Transport{token.secure, token.plain} {
 		t.DisableKeepAlives = true
+		// Nobody is asked to compress, and what is compressed all the same is read
+		// leniently: the transport would drop a body over its checksum.
+		t.DisableCompression = true
 		t.ResponseHeaderTimeout = headerTimeout
 	}
 	return &Transports{API: api, Token: token, close: api.closeIdle}
