@@ -66,6 +66,7 @@ var lifeSteps = []lifeStep{
 		do: func(w *lifeWorld) error { _, err := w.complete(); return err },
 		check: func(w *lifeWorld, err error) {
 			w.wantStoredOrNot(err, "bob")
+			w.wantNoOrphan(err)
 			if err != nil {
 				w.connect("acme", "bob")
 			}
@@ -84,6 +85,7 @@ var lifeSteps = []lifeStep{
 			if !alive || err == nil && g.ID != 2 || err != nil && !w.unknowable() && g.ID != 1 {
 				w.t.Errorf("Complete = %v, and grant %d is stored, alive: %t", err, g.ID, alive)
 			}
+			w.wantNoOrphan(err)
 			w.wantUsable("alice")
 		},
 	},
@@ -201,6 +203,15 @@ func (w *lifeWorld) wantStoredOrNot(err error, id string) {
 		w.t.Errorf("it ended with %v, and then Get = %v", err, gerr)
 	case stored:
 		w.wantUsable(id)
+	}
+}
+
+// wantNoOrphan checks that a grant which was obtained and could not be stored
+// does not live on at the provider.
+func (w *lifeWorld) wantNoOrphan(err error) {
+	w.t.Helper()
+	if n := len(w.provider.Grants()); err != nil && !w.unknowable() && n != 1 {
+		w.t.Errorf("it ended with %v, and %d grants are alive, want that of before alone", err, n)
 	}
 }
 
