@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -212,12 +213,16 @@ func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection
 	})
 	s := d.subject(res.cred)
 	if err != nil {
-		// Nobody would ever use this grant, if it is certain that it is not stored
-		// after all. One that was brought along may be in use elsewhere.
-		if neverStored(err) && !res.given {
+		// Nobody would ever use this grant, unless it is stored after all. One that
+		// was brought along may be in use elsewhere.
+		switch {
+		case res.given:
+		case neverStored(err):
 			if rerr := c.revoke(ctx, s, res.cred); rerr != nil {
 				err = errors.Join(err, rerr)
 			}
+		default:
+			c.tasks.start(func() { c.revokeUnlessStored(d, res) })
 		}
 		c.emit(ctx, s.event(EventConnectFailed, err))
 		return Connection{}, err
@@ -228,6 +233,33 @@ func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection
 	}
 	c.emit(ctx, s.event(event, nil))
 	return conn.value(d.integration.row.Unique, p)
+}
+
+// revokeUnlessStored waits until the Store tells what became of a connection that
+// it may have taken, and gives the grant back if it has not. If the process ends
+// first, the grant lives on at the provider, unused.
+func (c *core) revokeUnlessStored(d *draft, res refreshed) {
+	ctx := context.Background()
+	for wait := saveRetryMin; ; wait = min(2*wait, c.policy.saveRetryMax()) {
+		tctx, cancel := context.WithTimeout(ctx, c.policy.SaveTimeout)
+		s, created, err := c.rowFor(tctx, d)
+		cancel()
+		switch {
+		case err == nil && !created && s.rec.State.Grant == d.grant, errors.Is(err, store.ErrClosed):
+			return
+		case err == nil:
+			rctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+			defer cancel()
+			if err := c.revoke(rctx, d.subject(res.cred), res.cred); err != nil {
+				c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection that was not stored was not revoked",
+					slog.String("connection", d.subject(res.cred).name()), slog.String("error", err.Error()))
+			}
+			return
+		}
+		if !c.flights.pause(wait + jitter(wait/2)) {
+			return
+		}
+	}
 }
 
 // neverStored says whether a write is known to have changed nothing.

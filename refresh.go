@@ -256,14 +256,4 @@ func (a *attempt) later(at time.Time) error {
 	return &RefreshError{Failure: newFailure(a.rec.State.LastError), RetryAt: at}
 }
 
-// pause waits, and answers false when the Client is being closed.
-func (a *attempt) pause(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-a.flights.stopping():
-		return false
-	}
-}
+func (a *attempt) pause(d time.Duration) bool { return a.flights.pause(d) }

@@ -151,6 +151,18 @@ func (fs *flights) stoppingLocked() chan struct{} {
 	return fs.closing
 }
 
+// pause waits, and answers false when the Client is being closed.
+func (fs *flights) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-fs.stopping():
+		return false
+	}
+}
+
 func (fs *flights) close() {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 
 // maxBody bounds an answer, in bytes, also once it is unpacked. What lies beyond
 // is not read. Tokens have been seen behind more than anybody would expect.
-const maxBody = 2 << 20
+const maxBody = 4 << 20
 
 // Error is a failed call. Its text has no part of the answer but the error
 // code: servers echo what they were sent.
