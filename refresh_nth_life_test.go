@@ -239,7 +239,7 @@ func TestNthCallFailsInALife(t *testing.T) {
 				t.Parallel()
 				sweep(t, step.least, func(n int) (fired bool) {
 					synctest.Test(t, func(t *testing.T) {
-						fired = liveUnderFault(t, &store.Memory{}, n, step, style, RefreshPolicy{})
+						fired = liveUnderFault(t, &store.Memory{}, n, step, style)
 					})
 					return fired
 				})
@@ -251,7 +251,6 @@ func TestNthCallFailsInALife(t *testing.T) {
 // The same with a database, in real time.
 func TestNthCallFailsInALifeOnSQLite(t *testing.T) {
 	t.Parallel()
-	policy := RefreshPolicy{Exchange: 2 * time.Second, SaveTimeout: 2 * time.Second, SendWithin: time.Second, TakeOver: 10 * time.Second}
 	for _, step := range lifeSteps {
 		for _, style := range faultStyles[:2] {
 			t.Run(step.name+"/"+style.name, func(t *testing.T) {
@@ -263,16 +262,16 @@ func TestNthCallFailsInALifeOnSQLite(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer func() { _ = db.Close() }()
-					return liveUnderFault(t, db, n, step, style, policy)
+					return liveUnderFault(t, db, n, step, style)
 				})
 			})
 		}
 	}
 }
 
-func liveUnderFault(t *testing.T, s store.Store, n int, step lifeStep, style faultStyle, policy RefreshPolicy) (fired bool) {
+func liveUnderFault(t *testing.T, s store.Store, n int, step lifeStep, style faultStyle) (fired bool) {
 	var faults nth
-	w := &lifeWorld{world: connected(t, worldOptions{store: faults.wrap(s), policy: policy}), style: style}
+	w := &lifeWorld{world: connected(t, worldOptions{store: faults.wrap(s)}), style: style}
 	defer func() {
 		if t.Failed() {
 			t.Logf("with call %d failing", n)

@@ -55,9 +55,9 @@ func (p program) run(out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), p.Patience)
 	defer cancel()
-	start := time.Now()
 	var v verdict
 	var cred Credential
 	if p.Force {
@@ -297,8 +297,8 @@ func runImpatient(t *testing.T, s *site) {
 func runPatient(t *testing.T, s *site) {
 	s.later(time.Hour)
 	s.killedInARefresh(t)
-	s.Policy.SendWithin, s.Policy.Exchange, s.Policy.SaveTimeout = time.Second, time.Second, 500*time.Millisecond
-	s.Policy.TakeOver = 4 * time.Second
+	s.Policy.SendWithin, s.Policy.Exchange, s.Policy.SaveTimeout = 2*time.Second, 2*time.Second, time.Second
+	s.Policy.TakeOver = 7 * time.Second
 	s.Patience = time.Minute
 	v := s.result(t)
 	s.wantServed(t, v, true, 1)
