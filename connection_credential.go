@@ -95,8 +95,8 @@ func (c *core) fresh(ctx context.Context, s connection, now time.Time, o Credent
 		return c.stored(s)
 	}
 	out := c.refreshed(ctx, s.row.Key, why)
-	if out.err == nil || isContextError(out.err) {
-		return out, out.err
+	if out.err == nil {
+		return out, nil
 	}
 	if works(st, c.now()) && !errors.Is(out.err, store.ErrNotFound) {
 		// It still works; what failed is remembered on the row.

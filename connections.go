@@ -40,7 +40,8 @@ type Organization struct {
 // Failure is what the last attempt to refresh a credential ended with.
 type Failure struct {
 	// Code is the provider's error code (RFC 6749 section 5.2), or one of
-	// "http_<status>", "unreachable", "no_answer", "lost_rotation", "panic".
+	// "http_<status>", "unreachable", "no_answer", "lost_rotation", "unsaved",
+	// "panic".
 	// "lost_rotation" is a grant that the provider refuses after an attempt
 	// whose end is unknown: a new refresh token was probably made and lost.
 	Code   string

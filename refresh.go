@@ -54,6 +54,12 @@ func (c *core) refreshed(ctx context.Context, key store.Key, w want) outcome {
 		case <-ctx.Done():
 			return outcome{err: ctx.Err()}
 		}
+		if f != mine && expired(f.out, c.now()) {
+			if err := c.outlive(ctx, f); err != nil {
+				return outcome{err: err}
+			}
+			continue
+		}
 		if !late && (f == mine || f.out.tried || f.out.err == nil && w.meets(f.out) || f.want.covers(w)) {
 			return f.out
 		}
@@ -67,6 +73,26 @@ func (c *core) refreshed(ctx context.Context, key store.Key, w want) outcome {
 		case <-ctx.Done():
 			return outcome{err: ctx.Err()}
 		}
+	}
+}
+
+// expired says whether what a flight obtained is over before it could be saved.
+func expired(o outcome, now time.Time) bool {
+	return o.err == nil && !o.expires.IsZero() && !now.Before(o.expires)
+}
+
+// outlive waits a while for a flight whose new token has expired before the Store
+// took it: nothing newer can be had as long as that lasts.
+func (c *core) outlive(ctx context.Context, f *flight) error {
+	timer := time.NewTimer(c.policy.SaveTimeout)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return nil
+	case <-timer.C:
+		return &RefreshError{Failure: Failure{Code: "unsaved"}, RetryAt: c.now().Add(c.policy.saveRetryMax())}
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -154,7 +180,7 @@ func (a *attempt) round() (over bool) {
 		a.flight.publish(a.current(err))
 		var unsure *unsureError
 		if errors.As(err, &unsure) {
-			a.release(func(s *record.State) { s.Sent = a.lease.suspect })
+			a.giveBack(a.lease.suspect)
 		}
 		return true
 	case !held && a.flight.want.reason == background:
@@ -162,8 +188,20 @@ func (a *attempt) round() (over bool) {
 		return true
 	case !held:
 		return a.await()
+	case a.tookOver && !a.yield():
+		a.giveBack(a.lease.suspect)
+		return a.stopped()
 	}
 	return a.spend()
+}
+
+// stopped says whether the flight is over because the Client is being closed.
+func (a *attempt) stopped() bool {
+	if !isClosed(a.flights.stopping()) {
+		return false
+	}
+	a.flight.publish(a.current(ErrClosed))
+	return true
 }
 
 // load reads the row and everything an exchange needs, so that nothing that

@@ -23,7 +23,7 @@ func (a *attempt) spend() (over bool) {
 	refusals := 0
 	for try := 0; ; try++ {
 		if err := a.maySend(); err != nil {
-			a.release(func(s *record.State) { s.Sent = a.lease.suspect || try > 0 })
+			a.giveBack(a.lease.suspect || try > 0)
 			return false
 		}
 		if try == 0 {
@@ -89,7 +89,7 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 		return false
 	}
 	failure := a.failure(err)
-	if a.lease.suspect {
+	if s := &a.rec.State; a.lease.suspect || s.Status == record.NeedsReauth && s.LastError.Code == lostRotation {
 		failure.Code = lostRotation
 		a.counts.lostRotations.Add(1)
 	}
@@ -115,7 +115,7 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 // only then. So it is tried, when the provider's data says is best.
 func (a *attempt) unclear(try int, err *oauth.Error) (again bool) {
 	a.lease.suspect = true
-	if wait, ok := a.askAgain(try); ok && a.pauseAndRenew(wait) {
+	if wait, ok := a.askAgain(try); ok && err.RetryAfter <= wait && a.pauseAndRenew(wait) {
 		return true
 	}
 	a.failed(err, true)

@@ -136,6 +136,35 @@ func (a *attempt) renew() error {
 	}
 }
 
+// yield gives the process whose lease was taken over a last chance to save what
+// it has, and makes the lease new. It answers false when it did. Time in which the
+// Store fails does not count: nobody could save then.
+func (a *attempt) yield() (mine bool) {
+	began := time.Now()
+	defer func() { a.counts.leaseWait.Add(int64(time.Since(began))) }()
+	for since := began; time.Since(since) < a.policy.settle(); {
+		if !a.pause(min(pollMax, a.policy.settle()/4)) {
+			return false
+		}
+		switch err := a.read(); {
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrClosed):
+			a.flight.publish(outcome{err: err})
+			return false
+		case err != nil:
+			since = time.Now()
+		case !a.holding() || a.rec.State.Gen != a.lease.gen:
+			return false
+		}
+	}
+	return a.renew() == nil
+}
+
+// giveBack ends a lease under which nothing came of it. sent says that the token
+// may be spent, as long as it is the one in the row.
+func (a *attempt) giveBack(sent bool) {
+	a.release(func(s *record.State) { s.Sent = sent && s.Gen == a.lease.gen })
+}
+
 // holding says whether the row, as last read, shows this attempt's lease.
 func (a *attempt) holding() bool { return a.rec.State.Holder == a.lease.holder }
 
@@ -163,7 +192,7 @@ func (a *attempt) free() (bool, error) {
 	now := a.now()
 	// A clock that was set, here or there, must not make a lease look old.
 	age := earliest(now, a.steady()).Sub(s.Beat)
-	if s.Holder != "" && a.watch.elapsed() < a.policy.TakeOver && age <= staleBeat {
+	if s.Holder != "" && a.watch.elapsed() < a.policy.watchFor() && age <= staleBeat {
 		return false, nil
 	}
 	if s.Sent && a.flight.want.reason != explicit && a.subj.forgiveness(a.policy.TakeOver) == punishes && s.ExpiresAt.Sub(now) > 2*a.policy.TakeOver {
@@ -195,7 +224,7 @@ func (a *attempt) await() (over bool) {
 		case err != nil:
 			continue
 		}
-		if s := &a.rec.State; s.Holder == "" || s.Gen != gen || a.watch.elapsed() >= a.policy.TakeOver {
+		if s := &a.rec.State; s.Holder == "" || s.Gen != gen || a.watch.elapsed() >= a.policy.watchFor() {
 			return false
 		}
 	}

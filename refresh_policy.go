@@ -25,7 +25,7 @@ type RefreshPolicy struct {
 	SendWithin time.Duration
 
 	// TakeOver is how long a process must itself have watched an attempt of
-	// another one make no progress before it takes over. It has to be longer than
+	// another one make no progress before it sends in its place. It has to be longer than
 	// the other one could still be busy: SendWithin + Exchange + SaveTimeout and
 	// three of the longest pauses between tries to save, which are two fifths of
 	// SaveTimeout but at most 2 s. Default: 45 s.
@@ -106,6 +106,15 @@ func (p RefreshPolicy) withDefaults() (RefreshPolicy, error) {
 
 // saveRetryMax is the longest pause between two tries to save a token.
 func (p RefreshPolicy) saveRetryMax() time.Duration { return min(2*time.Second, p.SaveTimeout*2/5) }
+
+// settle is how long who has taken over a lease waits before it sends: while the
+// Store could be read and not written, the holder stood still through no fault of
+// its own, and has a new token. The first write that succeeds may be the other
+// one's, so the holder gets the time that its next try takes.
+func (p RefreshPolicy) settle() time.Duration { return p.SaveTimeout + p.saveRetryMax()*3/2 }
+
+// watchFor is how long a lease has to stand still before it is taken over.
+func (p RefreshPolicy) watchFor() time.Duration { return p.TakeOver - p.settle() }
 
 // early is how long before expiry a credential that lives this long is due.
 func (p RefreshPolicy) early(lifetime time.Duration, provider *spec.Entry) time.Duration {

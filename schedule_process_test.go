@@ -95,6 +95,7 @@ type scheduled struct {
 	// What it last wrote as its lease, when, and what it last read.
 	lease   record.State
 	leaseAt time.Time
+	others  time.Time // when the lease that it took over had begun
 	read    *record.Connection
 	rowID   string
 }
@@ -147,6 +148,8 @@ func (p *scheduled) mayStillSend(body string) {
 		p.world.broken("%s sends another token than the row has", p.name)
 	case l.Holder == "" || r.Holder != l.Holder || r.Fence != l.Fence || r.Gen != l.Gen:
 		p.world.broken("%s sends on a lease that it does not hold: %+v, the row has %+v", p.name, l, r)
+	case !p.others.IsZero() && time.Since(p.others) < p.core.policy.TakeOver:
+		p.world.broken("%s sends %v after another process began", p.name, time.Since(p.others))
 	case time.Since(p.leaseAt) > p.core.policy.SendWithin:
 		p.world.broken("%s sends on a lease %v old", p.name, time.Since(p.leaseAt))
 	}
@@ -190,8 +193,12 @@ func (w *scheduleWorld) judgeLease(p *scheduled, before, s record.State) {
 		return
 	case s.Holder == "":
 		w.broken("%s took a fence without a name", p.name)
-	case others && time.Since(w.fenceAt) < p.core.policy.TakeOver:
+	case others && time.Since(w.fenceAt) < p.core.policy.watchFor():
 		w.broken("%s took over a lease %v old", p.name, time.Since(w.fenceAt))
+	case others:
+		p.others = w.fenceAt
+	case before.Holder == "":
+		p.others = time.Time{}
 	}
 	p.lease, p.leaseAt, w.fenceAt = s, time.Now(), time.Now()
 }

@@ -53,6 +53,7 @@ var (
 		"incorrect_client_credentials", // GitHub
 	}
 	transientCodes = []string{"slow_down", "temporarily_unavailable"}
+	unclearCodes   = []string{"server_error", "invalid_request"} // whatever the status
 )
 
 // classify is the default table, with the provider's own rules before it.
@@ -64,12 +65,14 @@ func classify(status int, code string, header http.Header, rules []Rule) Class {
 		}
 	}
 	switch {
+	// Who counts requests has not looked at the grant, whatever else it says.
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable && header.Get("Retry-After") != "":
+		return Transient
 	case slices.Contains(permanentCodes, code):
 		return Permanent
-	case status == http.StatusTooManyRequests, slices.Contains(transientCodes, code),
-		status == http.StatusServiceUnavailable && header.Get("Retry-After") != "":
+	case slices.Contains(transientCodes, code):
 		return Transient
-	case slices.Contains(configCodes, code), code == "" && configStatus(status):
+	case slices.Contains(configCodes, code), noEndpoint(status) && !slices.Contains(unclearCodes, code), code == "" && configStatus(status):
 		return Config
 	}
 	// What is left has at least one server in the field that says it after
@@ -78,15 +81,16 @@ func classify(status int, code string, header http.Header, rules []Rule) Class {
 	return Ambiguous
 }
 
-// configStatus are answers of a server that has not looked at the grant: no
-// such endpoint, a client it does not know, a redirect that is never followed
-// because it would carry the secret elsewhere.
+// noEndpoint are answers of a server that has none at this address.
+func noEndpoint(status int) bool {
+	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed
+}
+
+// configStatus are answers of a server that has not looked at the grant: a client
+// it does not know, a redirect that is never followed because it would carry the
+// secret elsewhere.
 func configStatus(status int) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed:
-		return true
-	}
-	return status >= 300 && status < 400
+	return status == http.StatusUnauthorized || status >= 300 && status < 400
 }
 
 // maxRetryAfter bounds what a server may ask for.
