@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -51,4 +52,33 @@ func postgresServer(t testing.TB, open func() (*postgrestest.Server, error)) *po
 		}
 	})
 	return s
+}
+
+// crashing is a PostgreSQL server that crashes, and recovers.
+type crashing struct{ server *postgrestest.Server }
+
+func (c crashing) Down() error { return c.server.Stop(postgrestest.Immediate) }
+
+func (c crashing) Up() error { return c.server.Start() }
+
+// unwritable is a PostgreSQL server that takes no writes for a while.
+type unwritable struct{ url string }
+
+func (u unwritable) Down() error { return u.set("ALTER SYSTEM SET default_transaction_read_only = on") }
+
+func (u unwritable) Up() error { return u.set("ALTER SYSTEM RESET default_transaction_read_only") }
+
+func (u unwritable) set(statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, u.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement)
+	if err == nil {
+		_, err = conn.Exec(ctx, "SELECT pg_reload_conf()")
+	}
+	return err
 }

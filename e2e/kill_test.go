@@ -38,48 +38,60 @@ type scenario struct {
 	faults kill.Faults
 }
 
-// scenarios are what is done to the processes on one database. A short test has
-// the last one only, which is everything at once.
-func scenarios(outage kill.Faults) []scenario {
-	pauseFor := 2 * kill.DefaultPolicy().TakeOver
-	outages := outage
+// scenarios are what is done to the processes on one database that goes away for
+// as long as away says. A short test has the last one only, which is everything
+// at once.
+func scenarios(away kill.Faults) []scenario {
+	takeOver := kill.DefaultPolicy().TakeOver
+	outages := away
 	outages.Outage = 500 * time.Millisecond
-	everything := outage
+	everything := away
 	everything.Kill, everything.Restart = 150*time.Millisecond, 700*time.Millisecond
-	everything.Pause, everything.PauseFor = 2*time.Second, pauseFor
+	everything.Pause, everything.PauseFor = 2*time.Second, 2*takeOver
 	everything.Outage = 3 * time.Second
 	return []scenario{
 		{"calm", 0.1, kill.Faults{}},
-		{"kills", 0.4, kill.Faults{Kill: 70 * time.Millisecond}},
-		{"pauses", 0.15, kill.Faults{Pause: 500 * time.Millisecond, PauseFor: pauseFor}},
+		{"kills", 0.35, kill.Faults{Kill: 90 * time.Millisecond}},
+		{"pauses", 0.15, kill.Faults{Pause: 500 * time.Millisecond, PauseFor: 2 * takeOver}},
 		{"outages", 0.15, outages},
-		{"everything", 0.2, everything},
+		// For longer than others wait before they take over.
+		{readOnly, 0.1, kill.Faults{Outage: time.Second, OutageMin: takeOver * 5 / 4, OutageMax: takeOver * 5 / 2}},
+		{"everything", 0.15, everything},
 	}
 }
+
+// readOnly is the scenario of a database that can be read and not written: a disk
+// that is full, a lock that somebody else keeps, a failover.
+const readOnly = "read-only"
 
 // TestKill does harm to processes, and to their database, and looks whether a
 // grant was lost that need not have been. It runs alone: how busy the machine is
 // belongs to the test.
 func TestKill(t *testing.T) {
-	var table, notes strings.Builder
+	var log record
 	t.Run("SQLite", func(t *testing.T) {
-		short := kill.Faults{OutageMin: 100 * time.Millisecond, OutageMax: 1200 * time.Millisecond}
-		for _, s := range chosen(scenarios(short)) {
-			t.Run(s.name, func(t *testing.T) {
-				a := newFile(t)
-				s.run(t, a, nil, &table, &notes)
-			})
+		// Another process keeps the write lock: for longer than a store waits.
+		for _, s := range chosen(scenarios(kill.Faults{OutageMin: 100 * time.Millisecond, OutageMax: 1200 * time.Millisecond})) {
+			t.Run(s.name, func(t *testing.T) { s.run(t, newFile(t), nil, &log) })
 		}
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		server := postgresServer(t, postgrestest.OpenPrivate)
-		long := kill.Faults{OutageMin: 100 * time.Millisecond, OutageMax: 10 * time.Second}
-		for _, s := range chosen(scenarios(long)) {
-			t.Run(s.name, func(t *testing.T) { s.run(t, newSchema(t, server), server, &table, &notes) })
+		for _, s := range chosen(scenarios(kill.Faults{OutageMin: 100 * time.Millisecond, OutageMax: 10 * time.Second})) {
+			t.Run(s.name, func(t *testing.T) {
+				var harm kill.Server = crashing{server}
+				if s.name == readOnly {
+					harm = unwritable{server.URL()}
+				}
+				s.run(t, newSchema(t, server), harm, &log)
+			})
 		}
 	})
-	t.Logf("\n%s\n%s\n%s", kill.Header, table.String(), notes.String())
+	t.Logf("\n%s\n%s\n%s", kill.Header, log.table.String(), log.notes.String())
 }
+
+// record is what all runs have to show.
+type record struct{ table, notes strings.Builder }
 
 // chosen leaves out what a short test has no time for.
 func chosen(list []scenario) []scenario {
@@ -91,26 +103,27 @@ func chosen(list []scenario) []scenario {
 }
 
 // run runs a scenario, and judges it.
-func (s scenario) run(t *testing.T, a database.Address, server *postgrestest.Server, table, notes *strings.Builder) {
+func (s scenario) run(t *testing.T, a database.Address, harm kill.Server, log *record) {
 	c := kill.Default(s.name, a, time.Duration(float64(killDuration(t))*s.share))
-	c.Faults = s.faults
+	c.Faults, c.Server = s.faults, harm
 	if c.Faults.Pause != 0 && !kill.CanPause {
 		t.Log("processes cannot be paused on this platform")
 		c.Faults.Pause = 0
 	}
-	if server != nil {
-		c.Server = stoppable{server}
-	}
 	h, v := runAndJudge(t, c)
-	for i, p := range v.Problems {
+	problems := append(v.Problems, kill.Missing(c, h)...)
+	for i, p := range problems {
 		if i == 20 {
-			t.Errorf("and %d more", len(v.Problems)-i)
+			t.Errorf("and %d more", len(problems)-i)
 			break
 		}
 		t.Error(p)
 	}
-	table.WriteString(kill.Rows(c, h, v))
-	notes.WriteString(kill.Notes(c, h, v) + "\n")
+	for _, conn := range v.Suspects[:min(3, len(v.Suspects))] {
+		t.Logf("%s:\n%s", conn, kill.Trail(h, conn))
+	}
+	log.table.WriteString(kill.Rows(c, h, v))
+	log.notes.WriteString(kill.Notes(c, h, v) + "\n")
 }
 
 func runAndJudge(t *testing.T, c kill.Config) (kill.History, kill.Verdict) {
@@ -121,13 +134,6 @@ func runAndJudge(t *testing.T, c kill.Config) (kill.History, kill.Verdict) {
 	}
 	return h, kill.Judge(h, c.Rules())
 }
-
-// stoppable is a PostgreSQL server that crashes when it is told to.
-type stoppable struct{ server *postgrestest.Server }
-
-func (s stoppable) Down() error { return s.server.Stop(postgrestest.Immediate) }
-
-func (s stoppable) Up() error { return s.server.Start() }
 
 // TestKillNotices breaks the store's compare-and-swap, on which everything
 // rests, and does no other harm. If nothing is lost then, TestKill proves nothing.

@@ -174,6 +174,9 @@ func (a *actor) call(in io.Reader) error {
 		callers.Go(func() { _ = a.client.Run(ctx) })
 	}
 	callers.Go(func() { a.report(ctx) })
+	callers.Go(func() {
+		watchStalls(ctx, func(begin, end time.Time) { a.say("stall %d %d", begin.UnixNano(), end.UnixNano()) })
+	})
 	_, _ = bufio.NewReader(in).ReadString('\n')
 	// As on SIGTERM: the callers are still at it when the drain begins.
 	err := a.close()

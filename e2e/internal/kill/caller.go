@@ -22,7 +22,7 @@ func integrationOf(conn string) string {
 // ask asks for a credential: as it is mostly, a few times in a hundred by force,
 // and as often with less patience than a refresh takes.
 func (a *actor) ask(ctx context.Context, conn string) {
-	limit, force := 10*time.Second, false
+	limit, force := 3*time.Second, false
 	switch n := rand.N(100); {
 	case n < 5:
 		limit = rand.N(20 * time.Millisecond)
@@ -69,7 +69,7 @@ func kindOf(err error) string {
 	var refresh *tieline.RefreshError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return "own deadline"
+		return "deadline"
 	case errors.Is(err, tieline.ErrReauthRequired):
 		return "reauth required"
 	case errors.Is(err, tieline.ErrClosed), errors.Is(err, store.ErrClosed):

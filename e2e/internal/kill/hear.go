@@ -26,6 +26,9 @@ func (r *run) hear(process int, line string) {
 	case "expired":
 		late, _ := strconv.ParseInt(text, 10, 64)
 		h.Expired = append(h.Expired, Expired{Process: process, At: time.Unix(0, n), Late: time.Duration(late)})
+	case "stall":
+		end, _ := strconv.ParseInt(text, 10, 64)
+		h.Stalls = append(h.Stalls, Fault{Process: process, Begin: time.Unix(0, n), End: time.Unix(0, end)})
 	case "count":
 		if text == "call" {
 			h.Calls += int(n)

@@ -9,6 +9,7 @@ type History struct {
 	Kills     []Fault
 	Pauses    []Fault
 	Outages   []Fault // of the database; Process is 0
+	Stalls    []Fault // when the machine did not let a process run; 0 is the referee's
 	Restarts  int     // orderly ones
 
 	Acks      []Ack
@@ -25,10 +26,6 @@ type History struct {
 	Unsaved, Crashes []string
 	// Unsound is what the database says about itself, empty if all is well.
 	Unsound string
-
-	// Stall is the longest time for which the parent was not let run. Others may
-	// have fared the same.
-	Stall time.Duration
 }
 
 // Token is a refresh token, and the access token that came with it: the

@@ -2,6 +2,7 @@ package kill
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -9,6 +10,11 @@ import (
 type Rules struct {
 	// SendWithin is how long before a request the sender has looked last.
 	SendWithin time.Duration
+	// Exchange is how long a process waits for an answer.
+	Exchange time.Duration
+	// TakeOver is for how long it watches another one before it goes on in its
+	// place.
+	TakeOver time.Duration
 	// Save is how long after the answer a process may be busy with saving the
 	// token while the database works.
 	Save time.Duration
@@ -29,6 +35,7 @@ type Cause string
 const (
 	ByKill    Cause = "kill"
 	ByPause   Cause = "pause"
+	ByStall   Cause = "busy machine"
 	Unexcused Cause = "unexcused"
 )
 
@@ -47,6 +54,8 @@ type Verdict struct {
 	Repeats []Repeat
 	// Problems are what is not as it should be, one sentence each.
 	Problems []string
+	// Suspects are the connections that problems are about.
+	Suspects []string
 }
 
 // judge is one at work.
@@ -55,8 +64,8 @@ type judge struct {
 	Rules
 	verdict Verdict
 
-	used    map[Token]time.Time // when a token was first accepted
-	last    map[Token]int       // index of the last exchange that accepted it
+	used    map[Token]time.Time // when a token was first used up
+	last    map[Token]int       // index of the last exchange that used it up
 	acked   map[Token]time.Time
 	ackedBy map[string][]stored // by connection, in time
 	others  map[Token]time.Time // when another process than the receiver had it
@@ -84,8 +93,12 @@ func Judge(h History, r Rules) Verdict {
 	return j.verdict
 }
 
-func (j *judge) problem(format string, args ...any) {
+// problem notes one, about a connection or, if that is empty, about all.
+func (j *judge) problem(conn, format string, args ...any) {
 	j.verdict.Problems = append(j.verdict.Problems, fmt.Sprintf(format, args...))
+	if conn != "" && !slices.Contains(j.verdict.Suspects, conn) {
+		j.verdict.Suspects = append(j.verdict.Suspects, conn)
+	}
 }
 
 // readAcks finds out which token an acknowledgment is about: the last one that
@@ -111,7 +124,7 @@ func (j *judge) readAcks() {
 				i--
 			}
 			if i < 0 {
-				j.problem("process %d stored a token of %s that it was never given", a.Process, a.Conn)
+				j.problem(a.Conn, "process %d stored a token of %s that it was never given", a.Process, a.Conn)
 				continue
 			}
 			t = list[i].issued()
@@ -152,15 +165,19 @@ func (j *judge) exchanges() {
 	for i, x := range j.Exchanges {
 		switch x.Outcome {
 		case Unknown:
-			j.problem("process %d presents a refresh token that was never issued", x.Process)
+			j.problem("", "process %d presents a refresh token that was never issued", x.Process)
 		case Again, Reused:
 			j.repeat(x)
 		}
 		if !x.accepted() {
 			continue
 		}
-		if _, ok := j.used[x.Presented]; !ok {
+		before, again := j.last[x.Presented]
+		if !again {
 			j.used[x.Presented] = x.Committed
+		} else {
+			// What was issued for it then is replaced by what is issued now.
+			j.last[j.Exchanges[before].issued()] = i
 		}
 		j.last[x.Presented] = i
 	}
@@ -170,17 +187,18 @@ func (j *judge) exchanges() {
 func (j *judge) repeat(x Exchange) {
 	i, ok := j.last[x.Presented]
 	if !ok {
-		j.problem("%v of %s was refused as used, and never was", x.Presented, x.Provider)
+		j.problem(x.Presented.Conn, "generation %d of %s, grant %d, was refused as used, and never was", x.Presented.Gen, x.Presented.Conn, x.Presented.Grant)
 		return
 	}
 	r := Repeat{First: j.Exchanges[i], Second: x}
 	r.Cause, r.After = j.explain(r.First, x)
 	j.verdict.Repeats = append(j.verdict.Repeats, r)
-	if waited := x.Committed.Sub(j.used[x.Presented]); x.Outcome == Reused && x.Provider == Forgiving && r.Cause == ByKill && waited < j.Grace {
-		j.problem("%s lost grant %d by a kill although its provider forgives for %v, and only %v had passed", x.Presented.Conn, x.Presented.Grant, j.Grace, waited)
+	used, forgivable := j.used[x.Presented]
+	if waited := x.Committed.Sub(used); forgivable && x.Outcome == Reused && x.Provider == Forgiving && r.Cause == ByKill && waited < j.Grace {
+		j.problem(x.Presented.Conn, "%s lost grant %d by a kill although its provider forgives for %v, and only %v had passed", x.Presented.Conn, x.Presented.Grant, j.Grace, waited)
 	}
 	if r.Cause == Unexcused {
-		j.problem("nothing explains that generation %d of %s, grant %d, was used by process %d at %s (answered %s, stored %s) and by process %d at %s (%s, %s)",
+		j.problem(x.Presented.Conn, "nothing explains that generation %d of %s, grant %d, was used by process %d at %s (answered %s, stored %s) and by process %d at %s (%s, %s)",
 			x.Presented.Gen, x.Presented.Conn, x.Presented.Grant,
 			r.First.Process, clock(r.First.Arrived), clock(r.First.Answered), clock(j.acked[r.First.issued()]),
 			x.Process, clock(x.Arrived), x.Provider, x.Outcome)
@@ -220,7 +238,35 @@ func (j *judge) explain(first, x Exchange) (Cause, time.Duration) {
 	if j.paused(first.Process, first.Arrived.Add(-j.SendWithin), until) || j.paused(x.Process, x.Arrived.Add(-j.SendWithin), x.Arrived) {
 		return ByPause, 0
 	}
+	if j.stalled(first, x) {
+		return ByStall, 0
+	}
 	return Unexcused, 0
+}
+
+// stalled says whether the machine did to a process what a fault does. An answer
+// that comes too late is as good as lost, and then nobody stores it; and a
+// process that is not let run for long is as good as paused.
+func (j *judge) stalled(first, x Exchange) bool {
+	got := first.issued()
+	_, stored := j.acked[got]
+	if _, seen := j.others[got]; seen {
+		stored = true
+	}
+	for _, s := range j.Stalls {
+		of := s.Process == first.Process || s.Process == 0
+		if of && !stored && s.overlaps(first.Arrived.Add(-j.Exchange), first.Answered.Add(j.Exchange)) {
+			return true
+		}
+		if s.End.Sub(s.Begin) < j.TakeOver/2 {
+			continue
+		}
+		if of && s.overlaps(first.Arrived.Add(-j.SendWithin), first.Answered.Add(j.Save)) ||
+			s.Process == x.Process && s.overlaps(x.Arrived.Add(-j.SendWithin), x.Arrived) {
+			return true
+		}
+	}
+	return false
 }
 
 func (j *judge) paused(process int, begin, end time.Time) bool {

@@ -29,14 +29,14 @@ func (j *judge) order() {
 	}
 	for _, s := range j.Sightings {
 		if known, ok := before(s.Token.Conn, s.Called); ok && s.Token.older(known.token) {
-			j.problem("process %d got grant %d, generation %d of %s at %s, after grant %d, generation %d was stored at %s",
+			j.problem(s.Token.Conn, "process %d got grant %d, generation %d of %s at %s, after grant %d, generation %d was stored at %s",
 				s.Process, s.Token.Grant, s.Token.Gen, s.Token.Conn, clock(s.Called), known.token.Grant, known.token.Gen, clock(known.at))
 		}
 	}
 	for _, f := range j.Finals {
 		list := newest[f.Conn]
 		if n := len(list); !f.Reauth && n > 0 && f.Token.older(list[n-1].token) {
-			j.problem("%s ends with grant %d, generation %d, after grant %d, generation %d was stored", f.Conn, f.Token.Grant, f.Token.Gen, list[n-1].token.Grant, list[n-1].token.Gen)
+			j.problem(f.Conn, "%s ends with grant %d, generation %d, after grant %d, generation %d was stored", f.Conn, f.Token.Grant, f.Token.Gen, list[n-1].token.Grant, list[n-1].token.Gen)
 		}
 	}
 }
@@ -57,14 +57,14 @@ func (j *judge) deaths() {
 		r, ok := died[name{d.Conn, d.Grant}]
 		switch {
 		case !ok:
-			j.problem("%s was given up with %q while its grant %d was alive", d.Conn, d.Code, d.Grant)
+			j.problem(d.Conn, "%s was given up with %q while its grant %d was alive", d.Conn, d.Code, d.Grant)
 		case d.Code != "lost_rotation" && r.Cause == ByKill:
-			j.problem("%s lost grant %d by a kill and says %q", d.Conn, d.Grant, d.Code)
+			j.problem(d.Conn, "%s lost grant %d by a kill and says %q", d.Conn, d.Grant, d.Code)
 		}
 		delete(died, name{d.Conn, d.Grant})
 	}
 	for n := range died {
-		j.problem("grant %d of %s died and nobody noticed", n.grant, n.conn)
+		j.problem(n.conn, "grant %d of %s died and nobody noticed", n.grant, n.conn)
 	}
 }
 
@@ -73,11 +73,11 @@ func (j *judge) finals() {
 	for _, f := range j.Finals {
 		switch {
 		case f.Reauth && f.Live.Gen != 0:
-			j.problem("%s needs its user in the end although its grant is alive", f.Conn)
+			j.problem(f.Conn, "%s needs its user in the end although its grant is alive", f.Conn)
 		case !f.Reauth && f.Live.Gen == 0:
-			j.problem("%s passes for alive in the end and its grant is dead", f.Conn)
+			j.problem(f.Conn, "%s passes for alive in the end and its grant is dead", f.Conn)
 		case !f.Reauth && f.Token != f.Live:
-			j.problem("%s ends with grant %d, generation %d stored, and grant %d, generation %d is live", f.Conn, f.Token.Grant, f.Token.Gen, f.Live.Grant, f.Live.Gen)
+			j.problem(f.Conn, "%s ends with grant %d, generation %d stored, and grant %d, generation %d is live", f.Conn, f.Token.Grant, f.Token.Gen, f.Live.Grant, f.Live.Gen)
 		}
 	}
 }
@@ -85,17 +85,17 @@ func (j *judge) finals() {
 // processes looks at what processes said of themselves.
 func (j *judge) processes() {
 	for _, u := range j.Unsaved {
-		j.problem("after an orderly end: %s", u)
+		j.problem("", "after an orderly end: %s", u)
 	}
 	for _, c := range j.Crashes {
-		j.problem("a process ended by itself: %s", c)
+		j.problem("", "a process ended by itself: %s", c)
 	}
 	if j.Unsound != "" {
-		j.problem("the database is damaged: %s", j.Unsound)
+		j.problem("", "the database is damaged: %s", j.Unsound)
 	}
 	for _, e := range j.Expired {
 		if e.Late > j.Late && !j.paused(e.Process, e.At.Add(-e.Late), e.At) {
-			j.problem("process %d gave a caller a token that had been expired for %v", e.Process, e.Late)
+			j.problem("", "process %d gave a caller a token that had been expired for %v", e.Process, e.Late)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func span(process, begin, end int) Fault {
 }
 
 func testRules() Rules {
-	return Rules{SendWithin: 150 * time.Millisecond, Save: 500 * time.Millisecond, Grace: 8 * time.Second, Late: time.Second}
+	return Rules{SendWithin: 150 * time.Millisecond, Exchange: time.Second, TakeOver: 2 * time.Second, Save: 500 * time.Millisecond, Grace: 8 * time.Second, Late: time.Second}
 }
 
 const strictConn, graceConn = "strict-0", "grace-0"
@@ -101,6 +101,22 @@ func TestJudgeCauses(t *testing.T) {
 		}, ByKill},
 		{"stopped with the answer in hand", func(s *story) { s.Pauses = []Fault{span(1, 3010, 6000)} }, ByPause},
 		{"stopped between look and request", func(s *story) { s.Pauses = []Fault{span(2, 2000, 4550)} }, ByPause},
+		{"the machine held up the answer", func(s *story) { s.Stalls = []Fault{span(0, 3010, 3200)} }, ByStall},
+		{"the machine held up the request", func(s *story) { s.Stalls = []Fault{span(1, 2100, 2300)} }, ByStall},
+		{"the machine held up the save", func(s *story) {
+			s.acks(1, strictConn, 4700)
+			s.Stalls = []Fault{span(1, 3400, 4600)}
+		}, ByStall},
+		{"the machine held up the second", func(s *story) {
+			s.acks(1, strictConn, 3030)
+			s.Stalls = []Fault{span(2, 3000, 4500)}
+		}, ByStall},
+		{"the machine held up who is not concerned", func(s *story) { s.Stalls = []Fault{span(2, 3010, 3200), span(3, 3010, 6000)} }, Unexcused},
+		{"the machine held up long before", func(s *story) { s.Stalls = []Fault{span(0, 1000, 1990)} }, Unexcused},
+		{"the machine held up nothing that matters", func(s *story) {
+			s.acks(1, strictConn, 3030)
+			s.Stalls = []Fault{span(1, 3010, 3200), span(2, 4400, 4590)}
+		}, Unexcused},
 		{"nothing happened", func(*story) {}, Unexcused},
 		{"killed too early", func(s *story) { s.Kills = []Fault{span(1, 2800, 2801)} }, Unexcused},
 		{"killed too late", func(s *story) { s.Kills = []Fault{span(1, 3600, 3601)} }, Unexcused},
@@ -219,6 +235,26 @@ func TestJudgeGrace(t *testing.T) {
 	v = Judge(forgiven(11100, Reused, killed).History, testRules())
 	if v.Lost(Forgiving)[ByKill] != 1 || len(v.Problems) != 0 {
 		t.Errorf("too late: %+v", v)
+	}
+}
+
+// Of two tokens that were issued for the same one, the first is used up by the
+// second. Here process 1 stores the first when process 2 has asked again, and
+// process 2 is killed before it stores the second.
+func TestJudgeSiblings(t *testing.T) {
+	t.Parallel()
+	s := goodStory()
+	s.ends(strictConn, 3, 3)
+	s.uses(1, graceConn, 3, 3000, Rotated, 4)
+	s.Pauses = []Fault{span(1, 3005, 5500)}
+	s.uses(2, graceConn, 3, 5490, Again, 5)
+	s.acks(1, graceConn, 5505)
+	s.Kills = []Fault{span(2, 5505, 5506)}
+	s.uses(3, graceConn, 4, 7000, Reused, 0)
+	s.dies(graceConn, "lost_rotation")
+	v := Judge(s.History, testRules())
+	if len(v.Repeats) != 2 || v.Lost(Forgiving)[ByKill] != 1 || len(v.Problems) != 0 {
+		t.Errorf("got %+v", v)
 	}
 }
 

@@ -48,6 +48,9 @@ func TestRefereeStrict(t *testing.T) {
 		t.Errorf("the book: %+v", book)
 	}
 	_, third := r.open(Strict, strictConn)
+	if x, _ := present(r, 1, Strict, first.RefreshToken); x.Outcome != Dead || r.live(strictConn) != (Token{strictConn, 2, 1}) {
+		t.Errorf("a token of the old grant, when there is a new one: %+v", x)
+	}
 	if x, _ := present(r, 1, Strict, third.RefreshToken); x.Outcome != Rotated || x.Presented.Grant != 2 {
 		t.Errorf("the first use of the next grant: %+v", x)
 	}

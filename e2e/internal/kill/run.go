@@ -16,12 +16,14 @@ import (
 // Run runs what the Config says and returns what was written down. An error
 // means that the run itself failed, and says nothing about what was tested.
 func Run(ctx context.Context, cfg Config) (h History, err error) {
-	r := &run{Config: cfg, keys: tieline.GenerateKey(), stalls: newStalls()}
+	r := &run{Config: cfg, keys: tieline.GenerateKey()}
 	r.history.Errors = map[string]int{}
-	defer func() {
-		err = errors.Join(err, r.close())
-		h.Stall = r.stalls.longest
-	}()
+	defer func() { err = errors.Join(err, r.close()) }()
+	watched, done := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { watchStalls(watched, r.stalled) })
+	defer watch.Wait()
+	defer done()
 	if err := r.setUp(ctx); err != nil {
 		return History{}, err
 	}
@@ -31,7 +33,9 @@ func Run(ctx context.Context, cfg Config) (h History, err error) {
 	if err := r.settle(ctx); err != nil {
 		return History{}, err
 	}
+	r.mu.Lock()
 	h = r.history
+	r.mu.Unlock()
 	h.Exchanges = r.referee.exchanges()
 	sortFaults(h.Kills)
 	sortFaults(h.Pauses)
@@ -44,6 +48,13 @@ func Run(ctx context.Context, cfg Config) (h History, err error) {
 	return h, nil
 }
 
+// stalled notes that the machine did not let this process run.
+func (r *run) stalled(begin, end time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.history.Stalls = append(r.history.Stalls, Fault{Begin: begin, End: end})
+}
+
 // run is one at work. The parent is the provider, the nemesis and the user who
 // comes back; it has a Client too, which refreshes nothing.
 type run struct {
@@ -54,7 +65,6 @@ type run struct {
 	store   database.Store
 	client  *tieline.Client
 	conns   []string
-	stalls  *stalls
 
 	mu      sync.Mutex
 	history History
@@ -230,6 +240,5 @@ func (r *run) close() error {
 	if r.referee != nil {
 		errs = append(errs, r.referee.close())
 	}
-	r.stalls.close()
 	return errors.Join(errs...)
 }

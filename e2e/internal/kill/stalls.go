@@ -1,40 +1,28 @@
 package kill
 
 import (
-	"sync"
+	"context"
 	"time"
 )
 
-// stalls notices when the machine is too busy to let this process run: then a
-// pause that nobody ordered may have hit another one too.
-type stalls struct {
-	quit    chan struct{}
-	closed  sync.WaitGroup
-	longest time.Duration
-}
+// leastStall is more than a process usually waits for the CPU.
+const leastStall = 150 * time.Millisecond
 
-func newStalls() *stalls {
-	s := &stalls{quit: make(chan struct{})}
-	s.closed.Go(func() {
-		ticker := time.NewTicker(10 * time.Millisecond)
-		defer ticker.Stop()
-		last := time.Now()
-		for {
-			select {
-			case <-ticker.C:
-				s.longest = max(s.longest, time.Since(last))
-				last = time.Now()
-			case <-s.quit:
-				return
-			}
+// watchStalls tells of the times at which this process was not let run, until
+// ctx is done. On a busy machine, an answer can come too late for that reason.
+func watchStalls(ctx context.Context, tell func(begin, end time.Time)) {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for last := now(); ; {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
 		}
-	})
-	return s
-}
-
-// close ends it. After that, longest is the longest time that nothing was heard
-// of the ticker.
-func (s *stalls) close() {
-	close(s.quit)
-	s.closed.Wait()
+		at := now()
+		if at.Sub(last) >= leastStall {
+			tell(last, at)
+		}
+		last = at
+	}
 }
