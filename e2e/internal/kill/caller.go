@@ -34,7 +34,7 @@ func (a *actor) ask(ctx context.Context, conn string) {
 	called := time.Now()
 	var cred tieline.Credential
 	var err error
-	if force {
+	if force && !a.needsUser(bounded, conn) {
 		cred, err = a.client.Connections.Refresh(bounded, integrationOf(conn), conn, nil)
 	} else {
 		cred, err = a.client.Connections.Credential(bounded, integrationOf(conn), conn)
@@ -43,6 +43,12 @@ func (a *actor) ask(ctx context.Context, conn string) {
 		return // the process ends
 	}
 	a.note(conn, called, cred, err)
+}
+
+// needsUser says whether a connection waits for its user. Nobody forces that.
+func (a *actor) needsUser(ctx context.Context, conn string) bool {
+	c, err := a.client.Connections.Get(ctx, integrationOf(conn), conn)
+	return err == nil && c.Status == tieline.StatusNeedsReauth
 }
 
 // note tells the parent what a caller got, if it is news.

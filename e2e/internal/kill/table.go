@@ -58,7 +58,7 @@ func Notes(c Config, h History, v Verdict) string {
 }
 
 // expected is how many strict grants the kill of a process costs on average: its
-// exchanges per second, times the time from the provider's commit to its own.
+// exchanges per second, times the time from the request to its own commit.
 func expected(c Config, h History) float64 {
 	stored := map[string][]Ack{}
 	for _, a := range h.Acks {
@@ -71,7 +71,7 @@ func expected(c Config, h History) float64 {
 		}
 		for _, a := range stored[x.Presented.Conn] {
 			if a.Process == x.Process && a.At.After(x.Committed) {
-				window += a.At.Sub(x.Committed)
+				window += a.At.Sub(x.Arrived)
 				break
 			}
 		}
