@@ -88,11 +88,29 @@ func lostBy(faults func(*story)) *story {
 
 func TestJudgeCauses(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		name   string
-		faults func(*story)
-		want   Cause
-	}{
+	for _, tt := range causes() {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v := Judge(lostBy(tt.faults).History, testRules())
+			if len(v.Repeats) != 1 || v.Lost(Strict)[tt.want] != 1 || v.Lost(Forgiving)[tt.want] != 0 {
+				t.Errorf("got %v, want one by %q", v.Lost(Strict), tt.want)
+			}
+			if found := len(v.Problems) != 0; found != (tt.want == Unexcused) {
+				t.Errorf("problems: %q", v.Problems)
+			}
+		})
+	}
+}
+
+// causeCase is what happened beside the loss, and what the judge is to say.
+type causeCase struct {
+	name   string
+	faults func(*story)
+	want   Cause
+}
+
+func causes() []causeCase {
+	return []causeCase{
 		{"killed before the answer was read", func(s *story) { s.Kills = []Fault{span(1, 3005, 3006)} }, ByKill},
 		{"killed when the request was on its way", func(s *story) { s.Kills = []Fault{span(1, 2950, 2951)} }, ByKill},
 		{"killed while saving", func(s *story) { s.Kills = []Fault{span(1, 3500, 3501)} }, ByKill},
@@ -135,17 +153,6 @@ func TestJudgeCauses(t *testing.T) {
 		}, Unexcused},
 		{"stopped long before", func(s *story) { s.Pauses = []Fault{span(2, 1000, 4400), span(1, 1000, 2800)} }, Unexcused},
 		{"the database was away", func(s *story) { s.Outages = []Fault{span(0, 3010, 4590)} }, Unexcused},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			v := Judge(lostBy(tt.faults).History, testRules())
-			if len(v.Repeats) != 1 || v.Lost(Strict)[tt.want] != 1 || v.Lost(Forgiving)[tt.want] != 0 {
-				t.Errorf("got %v, want one by %q", v.Lost(Strict), tt.want)
-			}
-			if found := len(v.Problems) != 0; found != (tt.want == Unexcused) {
-				t.Errorf("problems: %q", v.Problems)
-			}
-		})
 	}
 }
 
