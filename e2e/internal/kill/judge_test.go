@@ -131,6 +131,10 @@ func causes() []causeCase {
 		}, ByStall},
 		{"the machine held up who is not concerned", func(s *story) { s.Stalls = []Fault{span(2, 3010, 3200), span(3, 3010, 6000)} }, Unexcused},
 		{"the machine held up long before", func(s *story) { s.Stalls = []Fault{span(0, 1000, 1990)} }, Unexcused},
+		{"the machine held up what others had", func(s *story) {
+			s.sees(3, strictConn, 4, 3100)
+			s.Stalls = []Fault{span(1, 3010, 3200)}
+		}, Unexcused},
 		{"the machine held up nothing that matters", func(s *story) {
 			s.acks(1, strictConn, 3030)
 			s.Stalls = []Fault{span(1, 3010, 3200), span(2, 4400, 4590)}
