@@ -68,7 +68,7 @@ type judge struct {
 	last    map[Token]int       // index of the last exchange that used it up
 	acked   map[Token]time.Time
 	ackedBy map[string][]stored // by connection, in time
-	others  map[Token]time.Time // when another process than the receiver had it
+	others  map[Token]bool      // whether another process than the receiver had it
 }
 
 // stored is a token that was said to be in the database.
@@ -81,7 +81,7 @@ type stored struct {
 func Judge(h History, r Rules) Verdict {
 	j := &judge{
 		History: h, Rules: r, used: map[Token]time.Time{}, last: map[Token]int{}, acked: map[Token]time.Time{},
-		ackedBy: map[string][]stored{}, others: map[Token]time.Time{},
+		ackedBy: map[string][]stored{}, others: map[Token]bool{},
 	}
 	j.readAcks()
 	j.readSightings()
@@ -145,18 +145,16 @@ func (j *judge) readSightings() {
 			receiver[x.issued()] = x.Process
 		}
 	}
-	note := func(process int, t Token, at time.Time) {
+	note := func(process int, t Token) {
 		if r, ok := receiver[t]; ok && r != process {
-			if old, ok := j.others[t]; !ok || at.Before(old) {
-				j.others[t] = at
-			}
+			j.others[t] = true
 		}
 	}
 	for _, s := range j.Sightings {
-		note(s.Process, s.Token, s.Called)
+		note(s.Process, s.Token)
 	}
 	for _, x := range j.Exchanges {
-		note(x.Process, x.Presented, x.Arrived)
+		note(x.Process, x.Presented)
 	}
 }
 
@@ -216,22 +214,14 @@ func clock(t time.Time) string {
 func (j *judge) explain(first, x Exchange) (Cause, time.Duration) {
 	got := first.issued()
 	acked, wasAcked := j.acked[got]
-	seen, wasSeen := j.others[got]
-	// What came of the first use was in the database before the second one.
-	if wasAcked && acked.Before(x.Arrived) || wasSeen && seen.Before(x.Arrived) {
-		if j.paused(x.Process, x.Arrived.Add(-j.SendWithin), x.Arrived) {
-			return ByPause, 0
-		}
-	}
-	if !wasAcked && !wasSeen {
-		until := j.savingUntil(first.Answered)
+	until := j.savingUntil(first.Answered)
+	if !wasAcked && !j.others[got] {
 		for _, k := range j.Kills {
 			if k.Process == first.Process && k.overlaps(first.Arrived.Add(-slack), until) {
 				return ByKill, max(0, k.Begin.Sub(first.Answered))
 			}
 		}
 	}
-	until := j.savingUntil(first.Answered)
 	if wasAcked && acked.Before(until) {
 		until = acked
 	}
@@ -249,10 +239,8 @@ func (j *judge) explain(first, x Exchange) (Cause, time.Duration) {
 // process that is not let run for long is as good as paused.
 func (j *judge) stalled(first, x Exchange) bool {
 	got := first.issued()
-	_, stored := j.acked[got]
-	if _, seen := j.others[got]; seen {
-		stored = true
-	}
+	_, acked := j.acked[got]
+	stored := acked || j.others[got]
 	for _, s := range j.Stalls {
 		of := s.Process == first.Process || s.Process == 0
 		if of && !stored && s.overlaps(first.Arrived.Add(-j.Exchange), first.Answered.Add(j.Exchange)) {
