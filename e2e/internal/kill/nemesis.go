@@ -67,7 +67,8 @@ func again(ctx context.Context, d time.Duration) bool {
 // anything. It is nil if there is none at the first look. The last places are
 // spared more than the first: somebody has to live for long enough to take over.
 func (r *run) oneOf() (*place, error) {
-	at := r.places[min(rand.N(len(r.places)), rand.N(len(r.places)))]
+	n := len(r.places)
+	at := r.places[min(rand.N(n), rand.N(n), rand.N(n))]
 	if !at.mu.TryLock() {
 		return nil, nil
 	}
