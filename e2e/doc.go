@@ -37,7 +37,7 @@
 // TIELINE_E2E_KILL_DURATION how long they are harmed on each database, and -v
 // shows what was counted. More than a thousand kills on each database:
 //
-//	TIELINE_E2E_KILL_DURATION=6m go test -run TestKill -v -timeout 30m .
+//	TIELINE_E2E_KILL_DURATION=8m go test -run TestKill -v -timeout 30m .
 //
 // The module is separate so that none of what it needs reaches the go.mod of
 // somebody who uses Tieline.
