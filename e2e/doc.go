@@ -1,5 +1,5 @@
 // Package e2e tests Tieline against an authorization server that its authors did
-// not write, over real HTTP, on a real SQLite file, with real processes.
+// not write, over real HTTP, on real databases, with real processes.
 //
 // The server is made of github.com/ory/fosite, in internal/authserver: the
 // authorization code grant with PKCE, refresh with rotation and with no mercy for
@@ -11,7 +11,7 @@
 //   - TestOneExchangePerGeneration: three processes with 32 callers each use one
 //     connection in one SQLite file for a minute. Each refresh token is used
 //     exactly once, never before it is due, and no caller sees an error or an
-//     expired token.
+//     expired token. TestOneExchangePerGenerationPostgres: the same on PostgreSQL.
 //   - TestHandlesOutliveRotation: the same with http.Clients, at a server that
 //     kills the access token at the moment of the rotation. No caller sees a 401.
 //     TestRefusedTokenOfBefore: nor is the server asked again because of one.
@@ -22,13 +22,22 @@
 //     connection is looked for, in many encodings, in logs, errors, events and the
 //     database's three files.
 //
+// TestKill is of another kind. Its processes are killed, stopped for a while and
+// restarted, and their database goes away; a provider of its own and a judge see
+// whether a grant was lost that need not have been. Package internal/kill is how.
+// TestKillNotices breaks a store on purpose, and expects grants to be lost.
+//
 // Everything is in the tests. Nothing but Go is needed:
 //
 //	cd e2e && go test ./...
 //
-// takes a little more than a minute; with -short, about ten seconds.
-// TIELINE_E2E_DURATION sets how long the processes run ("10m"), and -v shows
-// what was counted.
+// takes about five minutes; with -short, about one. What runs on PostgreSQL is
+// skipped when its programs are not installed, unless TIELINE_REQUIRE_POSTGRES is
+// set. TIELINE_E2E_DURATION sets how long processes call ("10m"),
+// TIELINE_E2E_KILL_DURATION how long they are harmed on each database, and -v
+// shows what was counted. More than a thousand kills on each database:
+//
+//	TIELINE_E2E_KILL_DURATION=8m go test -run TestKill -v -timeout 30m .
 //
 // The module is separate so that none of what it needs reaches the go.mod of
 // somebody who uses Tieline.

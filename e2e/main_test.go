@@ -8,6 +8,8 @@ import (
 	"runtime/pprof"
 	"testing"
 	"time"
+
+	"github.com/tieline/tieline/e2e/internal/kill"
 )
 
 // roleVar makes the test binary another process of a test. Its value is a role,
@@ -17,6 +19,9 @@ const roleVar = "TIELINE_E2E_ROLE"
 func TestMain(m *testing.M) {
 	if text, ok := os.LookupEnv(roleVar); ok {
 		os.Exit(play(text))
+	}
+	if code, ok := kill.Play(); ok {
+		os.Exit(code)
 	}
 	flag.Parse()
 	before := runtime.NumGoroutine()

@@ -8,6 +8,8 @@ import (
 
 	"github.com/tieline/tieline"
 	"github.com/tieline/tieline/e2e/internal/authserver"
+	"github.com/tieline/tieline/e2e/internal/database"
+	"github.com/tieline/tieline/store/postgres/postgrestest"
 )
 
 // durationVar is for how long processes call, as time.ParseDuration takes it.
@@ -32,7 +34,17 @@ func duration(t *testing.T) time.Duration {
 
 func TestOneExchangePerGeneration(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, authserver.Options{}, nil)
+	oneExchangePerGeneration(t, newFile(t))
+}
+
+// The same on PostgreSQL. It runs before those that run at the same time: three
+// processes more, and callers would wait for the machine.
+func TestOneExchangePerGenerationPostgres(t *testing.T) {
+	oneExchangePerGeneration(t, newSchema(t, postgresServer(t, postgrestest.Open)))
+}
+
+func oneExchangePerGeneration(t *testing.T, db database.Address) {
+	w := newWorldOn(t, db, authserver.Options{}, nil)
 	w.connect(user)
 	d := duration(t)
 	reports := role{site: w.site, Play: "call", Callers: 32, Duration: d}.runAll(t, 3)

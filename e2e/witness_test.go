@@ -63,7 +63,7 @@ func (w *witness) seeCauses(err error) {
 // seeDisk copies the database's files as they are at this moment.
 func (w *witness) seeDisk(t *testing.T, s site) []byte {
 	t.Helper()
-	cmd := role{Play: "dump", Files: []string{s.DB, s.DB + "-wal", s.DB + "-shm"}}.command(t)
+	cmd := role{Play: "dump", Files: []string{s.DB.SQLite, s.DB.SQLite + "-wal", s.DB.SQLite + "-shm"}}.command(t)
 	out, err := cmd.Output()
 	if err != nil {
 		if exit, ok := err.(*exec.ExitError); ok {

@@ -6,14 +6,13 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tieline/tieline"
 	"github.com/tieline/tieline/e2e/internal/authserver"
-	"github.com/tieline/tieline/store/sqlite"
+	"github.com/tieline/tieline/e2e/internal/database"
 )
 
 const (
@@ -28,14 +27,14 @@ const (
 // site is what a process needs to know to be one of the application.
 type site struct {
 	Server string // URL of the authorization server
-	DB     string // path of the SQLite file
+	DB     database.Address
 	Key    string // as tieline.ParseKeyring takes it
 }
 
 // process is one of the application: a Client on a handle of its own.
 type process struct {
 	*tieline.Client
-	store *sqlite.Store
+	store database.Store
 }
 
 // open makes a process of this one. edit may change the Config.
@@ -51,7 +50,7 @@ func (s site) open(edit func(*tieline.Config)) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := sqlite.Open(s.DB, sqlite.Options{})
+	st, err := s.DB.Open(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +86,16 @@ type world struct {
 
 func newWorld(t testing.TB, o authserver.Options, edit func(*tieline.Config)) *world {
 	t.Helper()
+	return newWorldOn(t, newFile(t), o, edit)
+}
+
+// newWorldOn is a world on a database that holds nothing yet.
+func newWorldOn(t testing.TB, db database.Address, o authserver.Options, edit func(*tieline.Config)) *world {
+	t.Helper()
 	o.RedirectURI = callbackURL
 	server := authserver.New(t, o)
 	w := &world{t: t, server: server, site: site{
-		Server: server.URL, DB: filepath.Join(t.TempDir(), "tieline.db"), Key: tieline.GenerateKey(),
+		Server: server.URL, DB: db, Key: tieline.GenerateKey(),
 	}}
 	w.process = w.another(edit)
 	_, err := w.Integrations.Create(t.Context(), tieline.Integration{
