@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"context"
-	"crypto/rand"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,40 +20,13 @@ func newFile(t testing.TB) database.Address {
 
 // newSchema is a schema of a PostgreSQL server that is not there yet, and is gone
 // after the test.
-func newSchema(t testing.TB, s *postgrestest.Server) database.Address {
+func newSchema(t testing.TB, url string) database.Address {
 	t.Helper()
-	a := database.Address{Postgres: s.URL(), Schema: "e2e_" + strings.ToLower(rand.Text()[:12])}
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		conn, err := pgx.Connect(ctx, a.Postgres)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close(ctx)
-		if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{a.Schema}.Sanitize()+" CASCADE"); err != nil {
-			t.Error(err)
-		}
-	})
-	return a
-}
-
-// postgresServer is a server that open makes or finds, for as long as the test
-// runs. Without one the test is skipped, or fails where one is required.
-func postgresServer(t testing.TB, open func() (*postgrestest.Server, error)) *postgrestest.Server {
-	t.Helper()
-	s, err := open()
-	postgrestest.Need(t, err)
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return database.Address{Postgres: url, Schema: postgrestest.Schema(t, url)}
 }
 
 // crashing is a PostgreSQL server that crashes, and recovers.
-type crashing struct{ server *postgrestest.Server }
+type crashing struct{ server *postgrestest.Cluster }
 
 func (c crashing) Down() error { return c.server.Stop(postgrestest.Immediate) }
 

@@ -76,14 +76,14 @@ func TestKill(t *testing.T) {
 		}
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		server := postgresServer(t, postgrestest.OpenPrivate)
+		server := postgrestest.Start(t)
 		for _, s := range chosen(scenarios(kill.Faults{OutageMin: 100 * time.Millisecond, OutageMax: 10 * time.Second})) {
 			t.Run(s.name, func(t *testing.T) {
 				var harm kill.Server = crashing{server}
 				if s.name == readOnly {
 					harm = unwritable{server.URL()}
 				}
-				s.run(t, newSchema(t, server), harm, &log)
+				s.run(t, newSchema(t, server.URL()), harm, &log)
 			})
 		}
 	})

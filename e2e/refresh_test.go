@@ -40,7 +40,7 @@ func TestOneExchangePerGeneration(t *testing.T) {
 // The same on PostgreSQL. It runs before those that run at the same time: three
 // processes more, and callers would wait for the machine.
 func TestOneExchangePerGenerationPostgres(t *testing.T) {
-	oneExchangePerGeneration(t, newSchema(t, postgresServer(t, postgrestest.Open)))
+	oneExchangePerGeneration(t, newSchema(t, postgrestest.URL(t)))
 }
 
 func oneExchangePerGeneration(t *testing.T, db database.Address) {

@@ -1,57 +1,41 @@
-package postgres_test
+package postgres
 
 import (
-	"context"
-	"math/rand/v2"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tieline/tieline/store"
 	"github.com/tieline/tieline/storetest"
 )
 
-func unique() uint64 { return rand.Uint64() }
-
-func dropSchema(t testing.TB, schema string) {
-	conn, err := pgx.Connect(context.Background(), server.URL())
-	if err == nil {
-		_, err = conn.Exec(context.Background(), "DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE")
-	}
-	if err == nil {
-		err = conn.Close(context.Background())
-	}
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-func target(edit func(*pgxpool.Config)) storetest.Target {
-	return storetest.Target{
-		New: address,
-		Open: func(t testing.TB, addr string) store.Store {
-			st := openAt(t, addr, edit)
-			t.Cleanup(func() { _ = st.Close() })
-			return st
-		},
-	}
-}
-
 func TestStore(t *testing.T) {
-	need(t)
-	storetest.Run(t, target(nil))
+	t.Parallel()
+	storetest.Run(t, target(""))
 }
 
 // With a single connection, a call that holds one while it waits for another
 // never ends.
 func TestStoreOneConnection(t *testing.T) {
-	need(t)
-	storetest.Run(t, target(func(c *pgxpool.Config) { c.MaxConns = 1 }))
+	t.Parallel()
+	storetest.Run(t, target("pool_max_conns=1&default_query_exec_mode=cache_describe"))
 }
 
-// Behind an older pooler nothing can be prepared.
-func TestStoreUnprepared(t *testing.T) {
-	need(t)
-	storetest.Run(t, target(func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec }))
+// What an old pgbouncer needs: nothing prepared, all values as text.
+func TestStoreExec(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, target("default_query_exec_mode=exec"))
+}
+
+// Where the role or the database asks for serializable transactions, Postgres
+// gives up many.
+func TestStoreSerializable(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, target("default_transaction_isolation=serializable&default_query_exec_mode=describe_exec"))
+}
+
+// target is a schema of its own for each rule.
+func target(params string) storetest.Target {
+	return storetest.Target{
+		New:  func(t testing.TB) string { return freshAddress(t, params) },
+		Open: func(t testing.TB, addr string) store.Store { return open(t, addr) },
+	}
 }

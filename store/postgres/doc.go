@@ -1,5 +1,5 @@
-// Package postgres keeps a [store.Store] in a schema of a PostgreSQL database. It
-// suits programs on several machines, and those that have a database already.
+// Package postgres keeps a [store.Store] in a PostgreSQL database. It suits a
+// service that runs in many processes, on any number of machines.
 //
 //	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 //	if err != nil {
@@ -10,39 +10,60 @@
 //	if err != nil {
 //		return err
 //	}
-//	defer st.Close()
+//
+// The package is a module of its own, so that who does not use PostgreSQL does
+// not download pgx.
 //
 // # Promises
 //
-// A write that returned nil survives the process and a crash of the server; where
-// the session's synchronous_commit says otherwise, each write overrules it. Every
-// call is one statement in a transaction of its own, or a few of them, so it works
-// behind a pooler in transaction or statement mode and with a pool of one
-// connection, and nothing is ever held between calls.
+// Every call is one statement in autocommit, a second one where a write was
+// refused and the reason has to be found. Nothing is held between calls, and no
+// call needs two connections: a pool of one will do.
 //
-// A write that was sent is not given up at once when its context is done: it has
-// two more seconds to be answered, so that its outcome is known nearly always. When
-// the connection breaks before the answer, the write is sent again on another: it
-// names the version that it replaces and carries a random mark, so it takes effect
-// once, and what is found in the row tells whether it had. Only an error of this
-// package, or of package store, means that nothing was changed; after any other the
-// caller reads the row again.
+// A write that returned nil is on the disk of the server and survives its crash,
+// whatever synchronous_commit the session has; where that is on or remote_apply
+// and there are synchronous standbys, it waits for them as well. fsync must be
+// on, which Open looks at. A failover to a standby that is not synchronous may
+// forget the last writes, and nothing here can change that.
 //
-// Reads go where the pool goes: give it the primary. A standby is refused by Open.
+// A context ends a wait for a connection at once. A statement that was sent is
+// given two seconds more, so that a read does not cost its connection and the
+// outcome of a write is known. After an error of package store or an error of
+// Postgres a write has not happened. When the connection is lost under a write,
+// the Store finds out on another one whether the write took effect, and sends it
+// again if not; each write carries a random ID for that, and takes effect at most
+// once. Where it cannot be found out within five seconds, because the server is
+// away or others have written the row since, the error is [ErrUncertain].
 //
-// # Poolers
+// Deadlocks and failed serialization are tried again for up to ten seconds, and
+// so is, for a second, a call that got no connection.
 //
-// pgx prepares the statements it sends. Behind a pooler in transaction mode that
-// does not follow prepared statements (PgBouncer before 1.21, or with
-// max_prepared_statements at 0), set default_query_exec_mode=exec in the pool's
-// connection string.
+// # The pool
 //
-// # The schema
+// The pool is the application's, and may serve other purposes as well: the tables
+// are in a schema of their own and are always called by their full names. Close of
+// the Store does not close it. It has to lead to the primary; where there are
+// several hosts, target_session_attrs=read-write finds it. A read from a standby
+// that lags behind could spend a refresh token twice, so Open refuses one.
 //
-// Open creates its schema and brings an older one up to date, in one transaction
-// behind an advisory lock, so any number of processes may start at once. When
-// nothing is to be done, it needs no right to change schemas. Migrations only add:
-// a program of an older version works on a newer schema, unless that says
-// otherwise, and then Open fails with [ErrNewerSchema]. The search path is neither
-// used nor changed.
+// All modes of execution of pgx work. Behind a pooler that shares sessions in
+// transaction or statement mode, the default mode, which prepares statements,
+// needs one that knows about them (pgbouncer 1.21 or newer with
+// max_prepared_statements). Otherwise use default_query_exec_mode=exec in the
+// address. Session settings, also those that a pooler passes on, do not matter.
+//
+// # The tables
+//
+// Open creates the tables, and brings older ones up to date, in one transaction.
+// Many processes may do so at once. A step to a newer version only adds, so that
+// processes of the version before go on working while a service is updated; a
+// step that could not do so is refused by the older version's Open with
+// [ErrNewerSchema].
+//
+// The role needs the right to create a schema once. To keep it from that, let
+// another role open the Store first and grant USAGE on the schema, and SELECT,
+// INSERT, UPDATE and DELETE on the tables in it. The language plpgsql, which every
+// database has unless it was removed, and the encoding UTF8 are required.
+//
+// It uses nothing that PostgreSQL 13 does not have, and is tested with 15.
 package postgres

@@ -1,235 +1,266 @@
-package postgres_test
+package postgres
 
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
-	"net/url"
-	"sync"
 	"testing"
-
-	"github.com/jackc/pgx/v5/pgxpool"
+	"time"
 
 	"github.com/tieline/tieline/store"
-	"github.com/tieline/tieline/store/postgres"
+	"github.com/tieline/tieline/store/postgres/postgrestest"
 )
 
-// proxy stands between a pool and the server, and loses what it is told to lose.
-type proxy struct {
-	listener net.Listener
-	server   string
-
-	mu   sync.Mutex
-	lose lose
-	then func() // called once something was lost
+// lostWrite is a write whose connection breaks.
+type lostWrite struct {
+	s      *Store // whose connection it is
+	other  *Store // another handle
+	n      *network
+	row    store.Row // the row as stored before, or to be created
+	op     string
+	result store.Row
 }
 
-type lose int
+func (w *lostWrite) run() (err error) {
+	ctx := context.Background()
+	if w.op == "delete" {
+		return w.s.Delete(ctx, w.row.Key, w.row.Version)
+	}
+	next := w.row
+	next.Data = []byte("new")
+	w.result, err = w.s.Put(ctx, next)
+	return err
+}
 
-const (
-	nothing lose = iota
-	request      // the next one, before the server has it
-	answer       // to the next one, once the server has given it
-)
-
-// behindProxy opens a Store on addr whose connections go through a proxy.
-func behindProxy(t *testing.T, addr string) (*postgres.Store, *proxy) {
+// took checks that the write has taken effect once.
+func (w *lostWrite) took(t testing.TB) {
 	t.Helper()
-	u, err := url.Parse(addr)
+	if w.op == "delete" {
+		absent(t, w.other, w.row.Key)
+		return
+	}
+	want := w.row
+	want.Version, want.Data = want.Version+1, []byte("new")
+	holds(t, w.other, want)
+	if w.result.Version != want.Version {
+		t.Errorf("Put returned version %d, want %d", w.result.Version, want.Version)
+	}
+}
+
+// meddle writes the row through the other handle.
+func (w *lostWrite) meddle(t testing.TB) {
+	row, err := w.other.Get(context.Background(), w.row.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		row, err = w.row, nil
+	}
 	if err != nil {
-		t.Fatal(err)
+		t.Errorf("meddling: %v", err)
 	}
-	p := &proxy{server: u.Host}
-	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.listener.Close() })
-	go p.serve()
-	u.Host = p.listener.Addr().String()
-	return openAt(t, u.String(), func(c *pgxpool.Config) { c.MaxConns = 1 }), p
-}
-
-func (p *proxy) serve() {
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		backend, err := net.Dial("tcp", p.server)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		closeBoth := func() { _, _ = client.Close(), backend.Close() }
-		go func() {
-			defer closeBoth()
-			_, _ = io.Copy(backend, requests{p, client})
-		}()
-		go func() {
-			defer closeBoth()
-			_, _ = io.Copy(client, answers{p, backend})
-		}()
+	row.Data = []byte("other")
+	if _, err := w.other.Put(context.Background(), row); err != nil {
+		t.Errorf("meddling: %v", err)
 	}
 }
 
-// next loses something once, and calls then before anybody notices.
-func (p *proxy) next(l lose, then func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lose, p.then = l, then
-}
-
-// lost says whether what was just read is to be lost.
-func (p *proxy) lost(l lose) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.lose != l {
-		return false
+// remove deletes the row, or its parent, through the other handle.
+func (w *lostWrite) remove(t testing.TB, k store.Key) {
+	row, err := w.other.Get(context.Background(), k)
+	if err == nil {
+		err = w.other.Delete(context.Background(), k, row.Version)
 	}
-	p.lose = nothing
-	if p.then != nil {
-		p.then()
+	if err != nil {
+		t.Errorf("removing: %v", err)
 	}
-	return true
 }
 
-type requests struct {
-	p *proxy
-	io.Reader
-}
+func ops() []string { return []string{"create", "update", "delete"} }
 
-func (r requests) Read(b []byte) (int, error) {
-	n, err := r.Reader.Read(b)
-	if n > 0 && r.p.lost(request) {
-		return 0, io.EOF
-	}
-	return n, err
-}
-
-type answers struct {
-	p *proxy
-	io.Reader
-}
-
-func (a answers) Read(b []byte) (int, error) {
-	n, err := a.Reader.Read(b)
-	if n > 0 && a.p.lost(answer) {
-		return 0, io.EOF
-	}
-	return n, err
-}
-
-// warm makes the pool's connection ready, its statements prepared.
-func warm(t *testing.T, st store.Store) store.Row {
+// newLostWrite prepares a write to a row below "parent".
+func newLostWrite(t testing.TB, op string) *lostWrite {
 	t.Helper()
-	row := put(t, st, put(t, st, item("warm")))
-	if err := st.Delete(t.Context(), row.Key, row.Version); err != nil {
-		t.Fatal(err)
+	addr := freshAddress(t, "default_query_exec_mode=exec")
+	w := &lostWrite{op: op, other: open(t, addr)}
+	w.s, w.n = openBroken(t, addr)
+	put(t, w.other, store.Row{Key: key("parent")})
+	w.row = store.Row{Key: key("a"), Parent: key("parent"), Unique: "u", Labels: []string{"x"}, Due: someday(), Data: []byte("old")}
+	if op != "create" {
+		w.row = put(t, w.other, w.row)
 	}
-	return put(t, st, item("a"))
+	absent(t, w.s, key("none")) // the connection is up
+	return w
 }
 
-// A write whose connection breaks is made once, whether it had reached the
-// server or not.
-func TestLostWrites(t *testing.T) {
+// Whenever a connection breaks under a write, and nobody meddles, the write takes
+// effect exactly once and the caller hears of no trouble.
+func TestLostConnection(t *testing.T) {
 	t.Parallel()
-	for name, l := range map[string]lose{"request": request, "answer": answer} {
-		addr := address(t)
-		st, p := behindProxy(t, addr)
-		row := warm(t, st)
-		p.next(l, nil)
-		updated, err := st.Put(t.Context(), row)
-		if err != nil || updated.Version != 2 {
-			t.Errorf("%s of an update lost: %d, %v", name, updated.Version, err)
-		}
-		p.next(l, nil)
-		created, err := st.Put(t.Context(), item("b"))
-		if err != nil || created.Version != 1 {
-			t.Errorf("%s of an insert lost: %d, %v", name, created.Version, err)
-		}
-		direct := openAt(t, addr, nil)
-		for _, want := range []store.Row{updated, created} {
-			if got, err := direct.Get(t.Context(), want.Key); err != nil || got.Version != want.Version {
-				t.Errorf("%s lost: stored version %d, want %d, %v", name, got.Version, want.Version, err)
-			}
-		}
-		p.next(l, nil)
-		if _, err := st.Get(t.Context(), row.Key); err != nil {
-			t.Errorf("%s of a Get lost: %v", name, err)
+	for _, op := range ops() {
+		for name, f := range map[string]fault{"refused": refuseRequest, "request": loseRequest, "delayed": delayRequest, "answer": loseAnswer} {
+			t.Run(op+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				w := newLostWrite(t, op)
+				w.n.strike(f, nil)
+				if err := w.run(); err != nil {
+					t.Error(err)
+				}
+				w.took(t)
+				if f == delayRequest { // it comes after the one that was sent again
+					w.n.deliver(t)
+					w.took(t)
+				}
+			})
 		}
 	}
 }
 
-func TestLostDelete(t *testing.T) {
+// A statement that was sent twice and arrives after others have gone on changes
+// nothing: a row that is deleted stays deleted.
+func TestLateStatement(t *testing.T) {
 	t.Parallel()
-	addr := address(t)
-	st, p := behindProxy(t, addr)
-	row := warm(t, st)
-	p.next(request, nil)
-	if err := st.Delete(t.Context(), row.Key, row.Version); err != nil {
-		t.Errorf("request lost: %v", err)
-	}
-	row = put(t, st, item("b"))
-	p.next(answer, nil)
-	// The row is gone, and nobody can tell by whom.
-	err := st.Delete(t.Context(), row.Key, row.Version)
-	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
-		t.Errorf("answer lost: %v", err)
-	}
-	if _, err := st.Get(t.Context(), row.Key); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the row: %v", err)
-	}
-}
-
-// What others do between the write and the look at what became of it.
-func TestLostWritesWithNeighbors(t *testing.T) {
-	t.Parallel()
-	addr := address(t)
-	st, p := behindProxy(t, addr)
-	direct := openAt(t, addr, nil)
-	row := warm(t, st)
-	change := func(row store.Row) func() {
-		return func() {
-			if _, err := direct.Put(context.Background(), row); err != nil {
+	for _, op := range ops() {
+		for _, meddle := range []bool{false, true} {
+			w := newLostWrite(t, op)
+			w.n.strike(delayRequest, nil)
+			if err := w.run(); err != nil {
 				t.Error(err)
 			}
+			switch {
+			case op == "delete": // the row is gone already
+			case meddle:
+				w.meddle(t)
+				want := w.row
+				want.Version, want.Data = want.Version+2, []byte("other")
+				w.n.deliver(t)
+				holds(t, w.other, want)
+				continue
+			default:
+				w.remove(t, w.row.Key)
+			}
+			w.n.deliver(t)
+			absent(t, w.other, w.row.Key)
 		}
-	}
-	mine := row
-	mine.Data = []byte("mine")
-
-	// It never arrived, and somebody else took the version.
-	p.next(request, change(row))
-	if _, err := st.Put(t.Context(), mine); !errors.Is(err, store.ErrConflict) {
-		t.Errorf("Put = %v, want a conflict: nothing of it was stored", err)
-	}
-	// It arrived, and somebody else has written on top of it: no error may say
-	// that nothing was stored.
-	mine.Version = 2
-	on := row
-	on.Version = 3
-	p.next(answer, change(on))
-	if _, err := st.Put(t.Context(), mine); err == nil || errors.Is(err, store.ErrConflict) {
-		t.Errorf("Put = %v, want one that says that the end is unknown", err)
-	}
-	if got, err := direct.Get(t.Context(), row.Key); err != nil || got.Version != 4 {
-		t.Errorf("version %d, %v", got.Version, err)
 	}
 }
 
-// A server that does not come back is an error in the end, and in time.
-func TestServerIsGone(t *testing.T) {
+// Losing the answer to the question what became of the write as well changes
+// nothing.
+func TestLostTwice(t *testing.T) {
 	t.Parallel()
-	st, p := behindProxy(t, address(t))
-	row := warm(t, st)
-	_ = p.listener.Close()
-	p.next(answer, nil)
-	_, err := st.Put(t.Context(), row)
-	if err == nil || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
-		t.Errorf("Put = %v", err)
+	for _, op := range ops() {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			w := newLostWrite(t, op)
+			again := func() { w.n.strike(loseAnswer, func() { w.n.strike(loseRequest, nil) }) }
+			w.n.strike(loseAnswer, again)
+			if err := w.run(); err != nil {
+				t.Error(err)
+			}
+			w.took(t)
+		})
 	}
-	if _, err := st.Get(t.Context(), row.Key); err == nil || errors.Is(err, store.ErrNotFound) {
-		t.Errorf("Get = %v", err)
+}
+
+// lostCase is what others do to the row after a connection broke, and what the
+// writer must be told.
+type lostCase struct {
+	name  string
+	op    string
+	fault fault
+	then  func(*lostWrite, testing.TB)
+	want  error // nil: the write took effect
+}
+
+func lostCases() []lostCase {
+	meddle := func(w *lostWrite, t testing.TB) { w.meddle(t) }
+	meddleTwice := func(w *lostWrite, t testing.TB) { w.meddle(t); w.meddle(t) }
+	remove := func(w *lostWrite, t testing.TB) { w.remove(t, w.row.Key) }
+	orphan := func(w *lostWrite, t testing.TB) { w.remove(t, w.row.Parent) }
+	return []lostCase{
+		// It took effect, and was then replaced: whose version that was is lost.
+		{"replaced", "create", loseAnswer, meddle, ErrUncertain},
+		{"replaced", "update", loseAnswer, meddle, ErrUncertain},
+		// It took effect, and the row was deleted then.
+		{"removed", "create", loseAnswer, remove, nil},
+		{"removed", "update", loseAnswer, remove, nil},
+		{"cascaded", "update", loseAnswer, orphan, ErrUncertain},
+		{"cascaded", "create", loseAnswer, orphan, store.ErrNotFound},
+		// It did not take effect, and others were faster.
+		{"taken", "create", loseRequest, meddle, store.ErrExists},
+		{"overtaken", "update", loseRequest, meddle, store.ErrConflict},
+		{"overtaken", "delete", loseRequest, meddle, store.ErrConflict},
+		{"overtaken twice", "update", loseRequest, meddleTwice, ErrUncertain},
+		{"removed before", "update", loseRequest, remove, ErrUncertain},
+		{"removed before", "delete", loseRequest, remove, store.ErrNotFound},
+		{"no parent", "create", loseRequest, orphan, store.ErrNotFound},
+		// Nothing was sent: the answers are those of a write that comes later.
+		{"taken, unsent", "create", refuseRequest, meddle, store.ErrExists},
+		{"overtaken, unsent", "update", refuseRequest, meddleTwice, store.ErrConflict},
+		{"removed, unsent", "update", refuseRequest, remove, store.ErrNotFound},
+	}
+}
+
+func TestLostAndMeddled(t *testing.T) {
+	t.Parallel()
+	for _, c := range lostCases() {
+		t.Run(c.op+"/"+c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newLostWrite(t, c.op)
+			w.n.strike(c.fault, func() { c.then(w, t) })
+			err := w.run()
+			switch {
+			case c.want == nil && err != nil:
+				t.Errorf("the error is %v, want none", err)
+			case !errors.Is(err, c.want):
+				t.Errorf("the error is %v, want %v", err, c.want)
+			case errors.Is(c.want, ErrUncertain) && !errors.Is(err, errBroken):
+				t.Errorf("the error does not say what happened: %v", err)
+			}
+			// A row that others have deleted stays deleted.
+			if c.want == nil {
+				absent(t, w.other, w.row.Key)
+			}
+		})
+	}
+}
+
+// A write whose connection broke because the server is gone is followed up until
+// it can be known, and no longer than the limit.
+func TestLostServer(t *testing.T) {
+	t.Parallel()
+	cluster := postgrestest.Start(t)
+	addr := address(t, cluster.URL(), "default_query_exec_mode=exec", "lost")
+	for _, back := range []bool{true, false} {
+		w := &lostWrite{op: "update", other: open(t, addr)}
+		w.s, w.n = openBroken(t, addr)
+		w.s.limits.settle = time.Minute
+		id := "stays away"
+		if back {
+			id = "comes back"
+		}
+		w.row = put(t, w.s, store.Row{Key: key(id), Data: []byte("old")})
+		w.n.strike(loseAnswer, func() {
+			if err := cluster.Stop(postgrestest.Immediate); err != nil {
+				t.Error(err)
+			}
+			if !back {
+				w.s.limits.settle = 300 * time.Millisecond
+			} else if err := cluster.Start(); err != nil {
+				t.Error(err)
+			}
+		})
+		err := w.run()
+		if !back {
+			wantErr(t, err, ErrUncertain)
+			if err := cluster.Start(); err != nil {
+				t.Fatal(err)
+			}
+			want := w.row
+			want.Version, want.Data = 2, []byte("new")
+			holds(t, w.other, want)
+			return
+		}
+		if err != nil {
+			t.Errorf("the server came back, and the error is %v", err)
+		}
+		w.took(t)
 	}
 }

@@ -2,29 +2,24 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"strings"
 	"sync/atomic"
+	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tieline/tieline/store"
 )
 
-// DefaultSchema is where the tables are unless [Options] say otherwise.
-const DefaultSchema = "tieline"
-
 // Options tune a [Store]. The zero Options are the recommended ones.
 type Options struct {
-	// Schema holds the tables. Any name that PostgreSQL takes will do; it is
-	// used exactly as written. Empty means [DefaultSchema]. Two schemas are two
-	// stores that know nothing of each other.
+	// Schema is where the tables are. Open creates it when it is not there. It
+	// may be any name that Postgres allows, up to 63 bytes; the search_path is
+	// neither used nor changed. Empty means "tieline".
 	Schema string
 
-	// Logger is told by Open of server settings that put data at risk. Nil
-	// discards that.
+	// Logger hears at Open of a server that does not keep what it
+	// acknowledges. Nil means that nobody hears it.
 	Logger *slog.Logger
 }
 
@@ -33,6 +28,7 @@ type Store struct {
 	pool   *pgxpool.Pool
 	schema string
 	sql    statements
+	limits limits
 	closed atomic.Bool
 }
 
@@ -41,62 +37,29 @@ var (
 	_ store.PathGetter = (*Store)(nil)
 )
 
-// Open returns a Store in the database that the pool connects to, and makes its
-// tables if they are not there. The pool stays the caller's: it may be used for
-// other things, and is closed after the Store. The pool must lead to the primary.
-//
-// Besides errors of the connection it fails with [ErrStandby], [ErrForeign] or
-// [ErrNewerSchema].
-func Open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Store, error) {
-	s := &Store{pool: pool, schema: opts.Schema}
-	if s.schema == "" {
-		s.schema = DefaultSchema
-	}
-	if pool == nil {
-		return nil, fmt.Errorf("postgres: open: %w: the pool is nil", store.ErrInvalid)
-	}
-	if strings.ContainsRune(s.schema, 0) || len(s.schema) > maxIdentifier {
-		return nil, fmt.Errorf("postgres: open: %w: Schema is longer than %d bytes, or holds a NUL", store.ErrInvalid, maxIdentifier)
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	if err := s.inspect(ctx, opts.Logger); err != nil {
-		return nil, s.explain("open", err)
-	}
-	s.sql = newStatements(s.schema)
-	if err := s.migrate(ctx); err != nil {
-		return nil, s.explain("open", err)
-	}
-	return s, nil
+// limits say how long a call goes on when something is in its way. They are
+// fields so that tests can shorten them.
+type limits struct {
+	// linger is how long a statement that was sent may go on after the context
+	// is done.
+	linger time.Duration
+	// connect is for how long a call is tried again that found no connection,
+	// or lost it before it could have changed anything.
+	connect time.Duration
+	// settle is for how long a write whose connection was lost is followed up.
+	settle time.Duration
+	// contend is for how long a call is tried again that Postgres gave up for
+	// the sake of another.
+	contend time.Duration
 }
 
-// maxIdentifier is the most bytes of a name; PostgreSQL cuts longer ones, and two
-// of them could become one.
-const maxIdentifier = 63
-
-// inspect looks at the server.
-func (s *Store) inspect(ctx context.Context, log *slog.Logger) error {
-	var standby bool
-	var fsync, encoding string
-	err := s.pool.QueryRow(ctx, `SELECT pg_is_in_recovery(), current_setting('fsync'), current_setting('server_encoding')`).
-		Scan(&standby, &fsync, &encoding)
-	switch {
-	case err != nil:
-		return err
-	case standby:
-		return ErrStandby
-	case encoding != "UTF8":
-		return fmt.Errorf("the database is encoded in %s, not UTF8", encoding)
-	}
-	if fsync != "on" {
-		log.LogAttrs(ctx, slog.LevelWarn, "postgres: fsync is off: a crash of the machine can lose grants and the whole database")
-	}
-	return nil
+func defaultLimits() limits {
+	return limits{linger: 2 * time.Second, connect: time.Second, settle: 5 * time.Second, contend: 10 * time.Second}
 }
 
-// Close makes all later calls fail with [store.ErrClosed]. Calls under way go on.
-// The pool is the caller's to close.
+// Close makes every later call answer [store.ErrClosed]. The pool is the
+// caller's, and stays open; closing it waits for the calls that run. The error is
+// always nil.
 func (s *Store) Close() error {
 	s.closed.Store(true)
 	return nil
@@ -108,23 +71,4 @@ func (s *Store) check(ctx context.Context) error {
 		return store.ErrClosed
 	}
 	return ctx.Err()
-}
-
-// statements are the ones whose text does not depend on the call.
-type statements struct {
-	tables *strings.Replacer // {record} and {label} to the tables
-
-	get, path, insert, update, drop, state string
-}
-
-func newStatements(schema string) statements {
-	name := func(table string) string { return pgx.Identifier{schema, table}.Sanitize() }
-	s := statements{tables: strings.NewReplacer("{record}", name("record"), "{label}", name("record_label"))}
-	s.get = s.tables.Replace(getSQL)
-	s.path = s.tables.Replace(pathSQL)
-	s.state = s.tables.Replace(stateSQL)
-	s.insert = s.tables.Replace(insertSQL + durableSQL)
-	s.update = s.tables.Replace(updateSQL + durableSQL)
-	s.drop = s.tables.Replace(deleteSQL + durableSQL)
-	return s
 }

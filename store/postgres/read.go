@@ -3,53 +3,14 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/tieline/tieline/store"
 )
-
-// columns are what a record consists of besides its key.
-const columns = `r.version, r.parent_kind, r.parent_id, r.unique_name, r.labels, r.due, r.data`
-
-const getSQL = `SELECT ` + columns + ` FROM {record} AS r WHERE r.kind = $1 AND r.id = $2`
-
-// What the caller named need not be read.
-const pathSQL = `SELECT r.id, r.version, r.parent_id, r.labels, r.due, r.data
-	FROM {record} AS p JOIN {record} AS r ON r.kind = $1 AND r.unique_name = p.id || '/' || $2
-	WHERE p.kind = $3 AND p.unique_name = $4 AND r.parent_kind = p.kind AND r.parent_id = p.id`
-
-// record is one result row.
-type record struct {
-	version                      int64
-	parentKind, parentID, unique *string
-	labels                       []string
-	due                          *int64
-	data                         []byte
-}
-
-func (r *record) dest() []any {
-	return []any{&r.version, &r.parentKind, &r.parentID, &r.unique, &r.labels, &r.due, &r.data}
-}
-
-// row builds the Row from what was scanned.
-func (r *record) row(key store.Key) store.Row {
-	row := store.Row{Key: key, Version: r.version, Data: r.data}
-	if r.unique != nil {
-		row.Unique = *r.unique
-	}
-	if r.parentKind != nil && r.parentID != nil {
-		row.Parent = store.Key{Kind: store.Kind(*r.parentKind), ID: *r.parentID}
-	}
-	if r.due != nil {
-		row.Due = time.UnixMicro(*r.due).UTC()
-	}
-	if len(r.labels) > 0 {
-		row.Labels = r.labels
-	}
-	return row
-}
 
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, key store.Key) (store.Row, error) {
@@ -59,15 +20,16 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Row, error) {
 	if err := key.Validate(); err != nil {
 		return store.Row{}, err
 	}
-	var r record
-	err := s.read(ctx, func() error {
-		r = record{}
-		return s.pool.QueryRow(ctx, s.sql.get, string(key.Kind), key.ID).Scan(r.dest()...)
+	row := store.Row{Key: store.Key{Kind: key.Kind}}
+	var due pgtype.Int8
+	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, s.sql.get, string(key.Kind), key.ID).Scan(dest(&row, &due)...)
 	})
 	if err != nil {
-		return store.Row{}, s.readError(ctx, "get", err)
+		return store.Row{}, s.readError(ctx, "get "+show(key), err)
 	}
-	return r.row(key), nil
+	setDue(&row, due)
+	return row, nil
 }
 
 // GetPath implements [store.PathGetter], in one statement.
@@ -78,40 +40,41 @@ func (s *Store) GetPath(ctx context.Context, parentKind store.Kind, parentUnique
 	if err := store.ValidatePath(parentKind, parentUnique, kind, name); err != nil {
 		return store.Row{}, err
 	}
-	var r record
-	var id, parentID string
-	err := s.read(ctx, func() error {
-		r = record{}
-		return s.pool.QueryRow(ctx, s.sql.path, string(kind), name, string(parentKind), parentUnique).
-			Scan(&id, &r.version, &parentID, &r.labels, &r.due, &r.data)
+	row := store.Row{Key: store.Key{Kind: kind}, Parent: store.Key{Kind: parentKind}}
+	var due pgtype.Int8
+	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, s.sql.path, string(parentKind), parentUnique, string(kind), name).
+			Scan(&row.ID, &row.Version, &row.Parent.ID, &row.Labels, &due, &row.Data)
 	})
 	if err != nil {
-		return store.Row{}, s.readError(ctx, "get path", err)
+		return store.Row{}, s.readError(ctx, fmt.Sprintf("get a %s by path", kind), err)
 	}
-	row := r.row(store.Key{Kind: kind, ID: id})
-	row.Parent, row.Unique = store.Key{Kind: parentKind, ID: parentID}, store.JoinPath(parentID, name)
+	row.Unique = store.JoinPath(row.Parent.ID, name)
+	setDue(&row, due)
 	return row, nil
 }
 
-// read makes a statement that changes nothing, and makes it again where that may
-// help: it is always safe.
-func (s *Store) read(ctx context.Context, query func() error) error {
-	err := query()
-	for try := 0; try < maxTries && ctx.Err() == nil && (isStale(err) || isTransient(err) || isLost(err)); try++ {
-		if !pause(ctx, try) {
-			break
-		}
-		err = query()
-	}
-	return err
+// dest is where the columns of a record go.
+func dest(row *store.Row, due *pgtype.Int8) []any {
+	return []any{&row.ID, &row.Version, &row.Parent.Kind, &row.Parent.ID, &row.Unique, &row.Labels, due, &row.Data}
 }
 
-func (s *Store) readError(ctx context.Context, call string, err error) error {
+func setDue(row *store.Row, due pgtype.Int8) {
+	if due.Valid {
+		row.Due = time.UnixMicro(due.Int64).UTC()
+	}
+}
+
+// readError is the answer to a read that failed.
+func (s *Store) readError(ctx context.Context, what string, err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return store.ErrNotFound
-	case ctx.Err() != nil:
-		return ctx.Err() // the driver tells it in its own words
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return ended(what, ctx)
 	}
-	return s.explain(call, err)
+	return explain(what, err)
 }
+
+// show names a row in an error.
+func show(key store.Key) string { return fmt.Sprintf("%s %q", key.Kind, key.ID) }
