@@ -1,8 +1,8 @@
-MODULES := . examples e2e
+MODULES := . examples e2e store/postgres
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 10s
 
-.PHONY: help test check race lint tidy fuzz mutants bench generate examples cross ci
+.PHONY: help test check race lint tidy fuzz mutants soak kill bench generate examples cross ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,19 @@ tidy: ## go.mod and go.sum of all modules are what they should be
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-mutants: ## the conformance suite against its seeded bugs, as a table
+mutants: ## the conformance suite and the schedules against seeded bugs, as tables
 	go test ./storetest -run TestSeededBugs -count=1 -v
+	TIELINE_MUTANTS=1 go test . -run TestSeededRefreshBugs -count=1 -v
+
+soak: ## ten minutes at an authorization server that punishes reuse, on both databases
+	cd e2e && TIELINE_REQUIRE_POSTGRES=1 TIELINE_E2E_DURATION=10m go test -run TestOneExchangePerGeneration -count=1 -v -timeout 30m .
+
+kill: ## a thousand kills per database, and pauses and outages; takes twenty minutes
+	cd e2e && TIELINE_REQUIRE_POSTGRES=1 TIELINE_E2E_KILL_DURATION=8m go test -run 'TestKill$$' -count=1 -v -timeout 40m .
 
 bench: ## benchmarks, with ratios to floors measured in the same run
-	go test -run '^$$' -bench . -benchmem . ./store/... ./storetest
+	go test -run '^$$' -bench . -benchmem -timeout 1h . ./store ./store/sqlite ./storetest
+	cd store/postgres && go test -run '^$$' -bench . -benchmem -timeout 1h .
 
 generate: ## the generated form of the catalog
 	go generate ./catalog
