@@ -1,10 +1,12 @@
 package tieline
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // HTTPClient returns a client that acts as the connection towards the provider's
@@ -99,7 +101,7 @@ func (t *transport) send(s *snapshot, req *http.Request, body io.ReadCloser) (re
 	}
 	resp, err = t.handle.core.apiHTTP.RoundTrip(out)
 	if err != nil {
-		return nil, attached, err
+		return nil, attached, withoutAnswer(err)
 	}
 	// What the caller gets to see has no credential in it.
 	shown := *req
@@ -107,6 +109,16 @@ func (t *transport) send(s *snapshot, req *http.Request, body io.ReadCloser) (re
 	resp.Request = &shown
 	absoluteLocation(resp, target)
 	return resp, attached, nil
+}
+
+// errMalformed stands for errors in which net/http quotes the answer.
+var errMalformed = errors.New("the server's answer is not HTTP")
+
+func withoutAnswer(err error) error {
+	if strings.Contains(err.Error(), "malformed") {
+		return errMalformed
+	}
+	return err
 }
 
 // resolve makes a URL absolute. One without a host belongs behind the base URL.

@@ -154,7 +154,7 @@ func (c *core) draft(ctx context.Context, i *integration, id string, in Connecti
 	}
 	d := &draft{integration: i, id: id, in: in, grant: grant}
 	given := in.Config
-	if in.Config == nil || in.NewOnly {
+	if len(in.Config) == 0 || in.NewOnly {
 		old, exists, err := c.storedConfig(ctx, i, id)
 		if err != nil {
 			return nil, err
@@ -162,7 +162,7 @@ func (c *core) draft(ctx context.Context, i *integration, id string, in Connecti
 		if exists && in.NewOnly {
 			return nil, ErrExists
 		}
-		if in.Config == nil {
+		if len(in.Config) == 0 {
 			given = old
 		}
 	}

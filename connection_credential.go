@@ -60,6 +60,9 @@ func (m *Connections) Refresh(ctx context.Context, integration, id string, rejec
 
 // credential finds a connection and returns what authenticates it.
 func (c *core) credential(ctx context.Context, integration, id string, o CredentialOptions) (outcome, error) {
+	if o.Early < 0 {
+		return outcome{}, &FieldError{Field: "early", Reason: "must not be negative"}
+	}
 	s, err := c.findConnection(ctx, integration, id)
 	if err != nil {
 		return outcome{}, err

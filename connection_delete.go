@@ -26,7 +26,11 @@ func (c *core) deleteNamed(ctx context.Context, integration, id string, o Delete
 	if err != nil {
 		return err
 	}
-	return c.deleteConnection(ctx, row, o)
+	// Between revoking the grant and deleting the row nobody may leave.
+	_, err = detach(c, ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.deleteConnection(ctx, row, o)
+	})
+	return err
 }
 
 // deleteConnection deletes a row, and again after every change of it that comes

@@ -11,6 +11,9 @@ import (
 )
 
 func (c *core) updateConnection(ctx context.Context, integration, id string, change func(*Connection) error) (Connection, error) {
+	if change == nil {
+		return Connection{}, &FieldError{Field: "change", Reason: "is required"}
+	}
 	for {
 		s, err := c.findConnection(ctx, integration, id)
 		if err != nil {

@@ -119,6 +119,9 @@ func (m *Integrations) Update(ctx context.Context, key string, change func(*Inte
 
 func (m *Integrations) update(ctx context.Context, key string, change func(*Integration) error) (Integration, error) {
 	c := m.core
+	if change == nil {
+		return Integration{}, &FieldError{Field: "change", Reason: "is required"}
+	}
 	for {
 		old, err := c.integration(ctx, key)
 		if err != nil {

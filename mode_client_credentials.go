@@ -48,6 +48,9 @@ func (m clientCredentialsMode) imported(_ context.Context, c *core, s *subject, 
 	if err := checkText("credential.token", cred.Token.Reveal(), 1, maxToken, printableASCII); err != nil {
 		return refreshed{}, err
 	}
+	if err := checkExpiry(cred.ExpiresAt); err != nil {
+		return refreshed{}, err
+	}
 	return refreshed{cred: cred, issued: c.now()}, nil
 }
 

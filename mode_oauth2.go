@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -43,6 +44,11 @@ func (oauth2Mode) begin(c *core, s *subject, a *authorization) (*url.URL, error)
 		}
 		if send {
 			params[p.Name] = v
+		}
+	}
+	for _, name := range reservedParams {
+		if renamed := e.AuthorizationParamNames[name]; renamed != "" && a.Params[renamed] != "" {
+			return nil, &FieldError{Field: "params." + renamed, Reason: "cannot be set"}
 		}
 	}
 	maps.Copy(params, a.Params)
@@ -137,6 +143,9 @@ func (oauth2Mode) imported(_ context.Context, c *core, s *subject, _ bool) (refr
 			return refreshed{}, err
 		}
 	}
+	if err := checkImported(token); err != nil {
+		return refreshed{}, err
+	}
 	if token.AccessToken.IsZero() && token.RefreshToken.IsZero() {
 		return refreshed{}, &FieldError{Field: "credential.access_token", Reason: "is required"}
 	}
@@ -151,6 +160,31 @@ func (oauth2Mode) imported(_ context.Context, c *core, s *subject, _ bool) (refr
 		token = &t
 	}
 	return refreshed{cred: token, issued: now}, nil
+}
+
+// checkImported checks what comes with tokens that were obtained elsewhere.
+func checkImported(token *OAuth2Token) error {
+	errs := []error{
+		checkText("credential.token_type", token.TokenType, 0, maxName, printableASCII),
+		checkText("credential.client_id", token.ClientID, 0, maxName, printableASCII),
+		checkText("credential.client_secret", token.ClientSecret.Reveal(), 0, maxSecret, printableASCII),
+		checkExpiry(token.ExpiresAt),
+	}
+	for n, scope := range token.Scopes {
+		if !isScope(scope) {
+			errs = append(errs, &FieldError{Field: fmt.Sprintf("credential.scopes[%d]", n), Reason: "must be printable ASCII without spaces, quotes and backslashes"})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkExpiry refuses times that no Store keeps, such as milliseconds taken for
+// seconds.
+func checkExpiry(t time.Time) error {
+	if t.IsZero() || t.UTC().Year() >= 1970 && t.UTC().Year() <= 9999 {
+		return nil
+	}
+	return &FieldError{Field: "credential.expires_at", Reason: "must be within the years 1970 to 9999"}
 }
 
 func (oauth2Mode) canRefresh(s *subject, cred Credential) bool {

@@ -88,7 +88,8 @@ type Config struct {
 type Outbound struct {
 	// Transport is cloned as the base of all requests, for its proxy and TLS
 	// settings. Its dialing and InsecureSkipVerify are not used. Default: no
-	// proxy, not even one from the environment.
+	// proxy, not even one from the environment. With a proxy, it is the proxy
+	// that resolves names and has to keep requests out of private networks.
 	Transport *http.Transport
 
 	// AllowPrivate are the prefixes outside the public Internet that may be

@@ -155,7 +155,8 @@ func (s *subject) expiry(answer *oauth.Answer, issued time.Time, fallback time.D
 }
 
 // capture takes from an answer, and from a callback, what the provider's data
-// says is part of the connection. The callback wins.
+// says is part of the connection. The callback wins. What does not fit its field
+// is left out.
 func (s *subject) capture(answer *oauth.Answer, callback url.Values) map[string]string {
 	var out map[string]string
 	for _, from := range []spec.CaptureFrom{spec.FromTokenResponse, spec.FromCallback} {
@@ -172,6 +173,12 @@ func (s *subject) capture(answer *oauth.Answer, callback url.Values) map[string]
 				out = put(out, cp.Field, v)
 			}
 		}
+	}
+	// Who brings a callback chooses what is in it, and a value may become the
+	// host that the credential goes to: it has to be what the field allows.
+	_, _, problems := s.provider.ConnectionConfig.Validate(out, spec.ValidateOptions{Partial: true, AllowUnknown: true})
+	for _, p := range problems {
+		delete(out, p.Name)
 	}
 	return out
 }

@@ -30,6 +30,9 @@ const (
 
 // checkKey is the rule for an integration's key.
 func checkKey(field, key string) error {
+	if key == "." || key == ".." { // they are no part of a URL's path
+		return &FieldError{Field: field, Reason: "must not be a dot or two"}
+	}
 	if isName(key, keyExtra) && len(key) <= maxName {
 		return nil
 	}

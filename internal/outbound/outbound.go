@@ -99,6 +99,8 @@ func (g *guard) transport(base *http.Transport, check func(netip.Addr) error) *h
 	}
 	t.DialContext = dialer.DialContext
 	t.DialTLSContext = nil
+	//lint:ignore SA1019 it would still be used
+	t.DialTLS = nil
 	t.TLSHandshakeTimeout = handshakeTimeout
 	t.MaxResponseHeaderBytes = maxHeaderBytes
 	if t.TLSClientConfig == nil {
@@ -115,15 +117,24 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, fmt.Errorf("%w: host is not in the allowed list", ErrForbidden)
 	}
+	transport, check := g.secure, g.checkPublic
 	switch req.URL.Scheme {
 	case "https":
-		return g.secure.RoundTrip(req)
 	case "http":
-		return g.plain.RoundTrip(req)
+		transport, check = g.plain, g.checkAllowed
 	default:
 		closeBody(req)
 		return nil, fmt.Errorf("%w: scheme is not https", ErrForbidden)
 	}
+	// The dialer checks what it dials, which is a proxy's address where there is
+	// one. At least a bare address need not get that far.
+	if addr, err := netip.ParseAddr(req.URL.Hostname()); err == nil {
+		if err := check(addr.Unmap().WithZone("")); err != nil {
+			closeBody(req)
+			return nil, err
+		}
+	}
+	return transport.RoundTrip(req)
 }
 
 func (g *guard) closeIdle() {

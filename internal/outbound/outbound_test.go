@@ -3,9 +3,11 @@ package outbound
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -179,5 +181,50 @@ func TestAllowedHosts(t *testing.T) {
 	rt := New(nil, Policy{AllowPrivate: loopback, AllowedHosts: patterns}).API
 	if _, err := get(rt, "https://127.0.0.1:1/"); !errors.Is(err, ErrForbidden) {
 		t.Errorf("a host outside the list: %v", err)
+	}
+}
+
+// A proxy connects on its own, so the dialer sees only the proxy's address.
+func TestBareAddressesBehindAProxy(t *testing.T) {
+	t.Parallel()
+	reached := make(chan string, 10)
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { reached <- r.Host }))
+	defer proxy.Close()
+	u, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := New(&http.Transport{Proxy: http.ProxyURL(u)}, Policy{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	defer tr.CloseIdle()
+	for _, target := range []string{"http://169.254.169.254/latest", "https://169.254.169.254/", "https://10.0.0.1/", "http://8.8.8.8/"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.API.RoundTrip(req); !errors.Is(err, ErrForbidden) {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+	if len(reached) > 0 {
+		t.Errorf("the proxy was asked for %s", <-reached)
+	}
+}
+
+func TestDialTLSIsNotUsed(t *testing.T) {
+	t.Parallel()
+	used := false
+	//lint:ignore SA1019 it is what must not be used
+	base := &http.Transport{DialTLS: func(string, string) (net.Conn, error) {
+		used = true
+		return nil, errors.New("no")
+	}}
+	tr := New(base, Policy{})
+	defer tr.CloseIdle()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://localhost:1/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.API.RoundTrip(req); err == nil || used {
+		t.Errorf("RoundTrip = %v, DialTLS used: %v", err, used)
 	}
 }

@@ -1,0 +1,166 @@
+package tieline
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tieline/tieline/providertest"
+)
+
+const capturingYAML = `
+acme-capturing:
+  display_name: Acme that names its host
+  alias: acme
+  redirect_uri_metadata: [api_host]
+  connection_config:
+    api_host: {type: string, title: Host, automated: true, pattern: '^[a-z]+[.]example[.]com$'}
+acme-renaming:
+  display_name: Acme with names of its own
+  alias: acme
+  authorization_param_names: {client_id: client_key}
+`
+
+func capturingWorld(t *testing.T) *world {
+	w := newWorld(t, worldOptions{})
+	var problems []Problem
+	w.catalog, problems = w.catalog.With(CatalogFile{Name: "capturing.yaml", Data: []byte(capturingYAML)})
+	for _, p := range problems {
+		t.Fatal(p)
+	}
+	w.Client, w.log, w.events = w.client(worldOptions{})
+	for _, provider := range []string{"acme-capturing", "acme-renaming"} {
+		cred := w.provider.Credentials()
+		_, err := w.Integrations.Create(t.Context(), Integration{Key: provider, Provider: provider,
+			App: &OAuthApp{ClientID: cred.ClientID, ClientSecret: NewSecret(cred.ClientSecret)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// Whoever brings a callback may write anything into it. What is captured may
+// become the host that the credential goes to.
+func TestCapturedValueFitsItsField(t *testing.T) {
+	t.Parallel()
+	w := capturingWorld(t)
+	for value, want := range map[string]string{"shop.example.com": "shop.example.com", "evil.test": "", "a.example.com.evil.test": "", "a\nb": ""} {
+		a, callback := w.consent("acme-capturing", AuthorizeOptions{})
+		callback.Set("api_host", value)
+		conn, err := w.Connections.Complete(t.Context(), a.Binding.Reveal(), callback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err = w.Connections.Get(t.Context(), "acme-capturing", conn.ID)
+		if err != nil || conn.Captured["api_host"] != want {
+			t.Errorf("%q was captured as %q, %v", value, conn.Captured["api_host"], err)
+		}
+	}
+}
+
+// A parameter that the flow's security rests on is not the caller's under
+// another name either.
+func TestRenamedParameterIsReserved(t *testing.T) {
+	t.Parallel()
+	w := capturingWorld(t)
+	var field *FieldError
+	_, err := w.Connections.Authorize(t.Context(), "acme-renaming", AuthorizeOptions{Params: map[string]string{"client_key": "another"}})
+	if !errors.As(err, &field) || field.Field != "params.client_key" {
+		t.Errorf("Authorize = %v", err)
+	}
+}
+
+func TestImportIsChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.integration("acme", "acme")
+	before := w.table()
+	for field, edit := range map[string]func(*OAuth2Token){
+		"credential.expires_at":    func(o *OAuth2Token) { o.ExpiresAt = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) },
+		"credential.scopes[1]":     func(o *OAuth2Token) { o.Scopes = []string{"a", "b\r\nc"} },
+		"credential.token_type":    func(o *OAuth2Token) { o.TokenType = "a\x00" },
+		"credential.client_id":     func(o *OAuth2Token) { o.ClientID, o.ClientSecret = "é", NewSecret("s") },
+		"credential.client_secret": func(o *OAuth2Token) { o.ClientID, o.ClientSecret = "c", NewSecret("s\n") },
+	} {
+		token := &OAuth2Token{AccessToken: NewSecret("a"), RefreshToken: NewSecret("r")}
+		edit(token)
+		var got *FieldError
+		_, err := w.Connections.Import(t.Context(), "acme", "alice", ConnectionInput{Credential: token})
+		if !errors.Is(err, ErrInvalid) || !errors.As(err, &got) || got.Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	if len(before) != len(w.table()) {
+		t.Error("the Store changed")
+	}
+}
+
+// An empty config says nothing about the one there is.
+func TestReconnectKeepsConfig(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]map[string]string{"nil": nil, "empty": {}} {
+		w := newWorld(t, worldOptions{})
+		w.catalog, _ = w.catalog.With(CatalogFile{Name: "tenant.yaml", Data: []byte(secretConfigYAML)})
+		w.Client, _, _ = w.client(worldOptions{})
+		if _, err := w.Integrations.Create(t.Context(), Integration{Key: "acme", Provider: "acme-tenant", App: app("id")}); err != nil {
+			t.Fatal(err)
+		}
+		token := ConnectionInput{Credential: &OAuth2Token{AccessToken: NewSecret("a")}, Config: map[string]string{"region": "eu", "subscription_key": "k"}}
+		for range 2 {
+			if _, err := w.Connections.Import(t.Context(), "acme", "alice", token); err != nil {
+				t.Fatal(err)
+			}
+			token.Config = config
+		}
+		row, rec := w.connectionRecord()
+		p, err := w.core.openPrivate(row.ID, rec)
+		conn, gerr := w.Connections.Get(t.Context(), "acme", "alice")
+		if err != nil || gerr != nil || conn.Config["region"] != "eu" || p.secrets["subscription_key"] != "k" {
+			t.Errorf("%s: config %v, %v, %v", name, conn.Config, err, gerr)
+		}
+	}
+}
+
+// A caller that leaves between the revocation and the deletion leaves no
+// connection with a dead grant.
+func TestDeleteIsFinished(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := connected(t, worldOptions{})
+		w.provider.Fail(providertest.Fault{Endpoint: providertest.Revoke, DelayAfter: 5 * time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := w.Connections.Delete(ctx, "acme", "alice", DeleteOptions{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Delete = %v", err)
+		}
+		if err := w.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(w.rows(kindConnection)); n != 0 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
+
+func TestMoreBadInput(t *testing.T) {
+	t.Parallel()
+	w := connected(t, worldOptions{})
+	before := w.table()
+	_, err1 := w.Integrations.Update(t.Context(), "acme", nil)
+	_, err2 := w.Connections.Update(t.Context(), "acme", "alice", nil)
+	_, err3 := w.Connections.CredentialWith(t.Context(), "acme", "alice", CredentialOptions{Early: -1})
+	_, err4 := w.Integrations.Create(t.Context(), Integration{Key: "..", Provider: "acme", App: app("x")})
+	for i, err := range []error{err1, err2, err3, err4} {
+		var field *FieldError
+		if !errors.As(err, &field) || !strings.Contains(err.Error(), field.Field) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	if len(before) != len(w.table()) {
+		t.Error("the Store changed")
+	}
+}
