@@ -208,14 +208,6 @@ func (s *scheduler) trace() string {
 	return b.String()
 }
 
-func (s *scheduler) plan() []int {
-	plan := make([]int, len(s.made))
-	for i, c := range s.made {
-		plan[i] = c.taken
-	}
-	return plan
-}
-
 // next is the plan that follows in depth-first order, nil after the last.
 func next(made []choice) []int {
 	for i := len(made) - 1; i >= 0; i-- {
