@@ -59,7 +59,9 @@ func (m *Connections) Create(ctx context.Context, integration, id string, in Con
 
 // Import makes a connection of a credential that was obtained elsewhere, a token
 // and a refresh token among others. What can be tried out without changing it
-// is, unless SkipVerification is set. Otherwise it is like [Connections.Create].
+// is, unless SkipVerification is set: API keys and passwords, by the provider's
+// verification endpoints. Tokens are not tried out. Otherwise it is like
+// [Connections.Create].
 func (m *Connections) Import(ctx context.Context, integration, id string, in ConnectionInput) (Connection, error) {
 	conn, err := m.core.createConnection(ctx, integration, id, in, func(ctx context.Context, s *subject) (refreshed, error) {
 		mode, ok := m.core.modes[AuthMode(s.provider.AuthMode)].(importer)

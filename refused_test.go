@@ -164,3 +164,26 @@ func TestMoreBadInput(t *testing.T) {
 		t.Error("the Store changed")
 	}
 }
+
+// What a key management service answers is checked like any other key.
+func TestUnwrapKeyringIsChecked(t *testing.T) {
+	t.Parallel()
+	errVault := errors.New("the vault is sealed")
+	for name, u := range map[string]unwrapFunc{
+		"it fails":   func([]byte) ([]byte, error) { return nil, errVault },
+		"too short":  func([]byte) ([]byte, error) { return make([]byte, KeySize-1), nil },
+		"all zeroes": func([]byte) ([]byte, error) { return make([]byte, KeySize), nil },
+	} {
+		ring, err := UnwrapKeyring(t.Context(), u, []byte("wrapped"))
+		if err == nil || ring != nil || name == "it fails" && !errors.Is(err, errVault) {
+			t.Errorf("%s: %v, %v", name, ring, err)
+		}
+	}
+	if ring, err := UnwrapKeyring(t.Context(), unwrapFunc(nil)); err == nil || ring != nil {
+		t.Errorf("no keys: %v, %v", ring, err)
+	}
+}
+
+type unwrapFunc func([]byte) ([]byte, error)
+
+func (f unwrapFunc) UnwrapKey(_ context.Context, wrapped []byte) ([]byte, error) { return f(wrapped) }
