@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -132,13 +133,19 @@ func checkPrivateKey(text string) error {
 	if block == nil || strings.TrimSpace(string(rest)) != "" {
 		return &FieldError{Field: field, Reason: "must be one private key in PEM"}
 	}
-	if _, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return nil
+	switch block.Type {
+	case "RSA PRIVATE KEY":
+		if _, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+			return nil
+		}
+	case "PRIVATE KEY":
+		if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+			if _, ok := key.(*rsa.PrivateKey); ok {
+				return nil
+			}
+		}
 	}
-	if _, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-		return nil
-	}
-	return &FieldError{Field: field, Reason: "is not a private key that can be read"}
+	return &FieldError{Field: field, Reason: "is not an RSA private key that can be read"}
 }
 
 func (a *CustomApp) validate(mode AuthMode, e *spec.Entry) error {

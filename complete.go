@@ -32,6 +32,9 @@ func (m *Connections) Complete(ctx context.Context, binding string, callback url
 
 // complete returns, with an error, what is known of the connection.
 func (c *core) complete(ctx context.Context, binding string, callback url.Values) (Connection, error) {
+	if isClosed(c.flights.stopping()) {
+		return Connection{}, ErrClosed // while the state is not used up
+	}
 	row, a, err := c.pending(ctx, binding, callback)
 	if err != nil {
 		return Connection{}, err

@@ -76,6 +76,9 @@ func (m *Connections) Import(ctx context.Context, integration, id string, in Con
 }
 
 func (c *core) createConnection(ctx context.Context, key, id string, in ConnectionInput, obtain func(context.Context, *subject) (refreshed, error)) (Connection, error) {
+	if isClosed(c.flights.stopping()) {
+		return Connection{}, ErrClosed
+	}
 	i, err := c.usableIntegration(ctx, key)
 	if err != nil {
 		return Connection{}, err

@@ -22,6 +22,9 @@ func (c *core) deleteNamed(ctx context.Context, integration, id string, o Delete
 	if err := checkNames(integration, id); err != nil {
 		return err
 	}
+	if isClosed(c.flights.stopping()) {
+		return ErrClosed
+	}
 	row, err := c.namedRow(ctx, integration, id)
 	if err != nil {
 		return err

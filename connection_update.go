@@ -117,6 +117,9 @@ func checkFixed(before, after *Connection) error {
 		{"captured", maps.Equal(before.Captured, after.Captured)},
 		{"row_id", before.RowID == after.RowID && before.Number == after.Number},
 		{"expires_at", before.ExpiresAt.Equal(after.ExpiresAt)},
+		{"created_at", before.CreatedAt.Equal(after.CreatedAt)},
+		{"refreshed_at", before.RefreshedAt.Equal(after.RefreshedAt)},
+		{"last_error", (before.LastError == nil) == (after.LastError == nil) && (before.LastError == nil || *before.LastError == *after.LastError)},
 	} {
 		if !f.same {
 			return &FieldError{Field: f.field, Reason: "cannot be changed"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 )
@@ -136,7 +137,8 @@ func (c *core) getConnection(ctx context.Context, integration, id string) (Conne
 
 // List returns one page of the connections that match, in a stable order. after
 // is the Next of the page before, "" for the first; limit is the most entries: 0
-// for 100, at most 1000. Nothing is decrypted for it: Captured is nil.
+// for 100, at most 1000. Nothing is decrypted for it: Captured is nil. When some
+// cannot be read, the page has the others, and the error names them.
 func (m *Connections) List(ctx context.Context, f Filter, after string, limit int) (ConnectionPage, error) {
 	page, err := m.core.listConnections(ctx, f, after, limit)
 	return page, opError("connections: list", err)
@@ -157,18 +159,21 @@ func (c *core) listConnections(ctx context.Context, f Filter, after string, limi
 		return ConnectionPage{}, listError(err)
 	}
 	keys := integrationKeys{core: c}
+	var unread []error
 	for _, row := range page.Rows {
 		conn, err := keys.connection(ctx, row)
-		if errors.Is(err, errGone) {
-			continue
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errGone):
+		case err == nil:
+			out.Connections = append(out.Connections, conn)
+		case unreadable(err):
+			unread = append(unread, fmt.Errorf("%q: %w", conn.ID, translate(err)))
+		default:
 			return ConnectionPage{}, err
 		}
-		out.Connections = append(out.Connections, conn)
 	}
 	out.Next = page.Next
-	return out, nil
+	return out, errors.Join(unread...)
 }
 
 // All yields the connections that match. One that cannot be read comes as an

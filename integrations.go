@@ -180,21 +180,24 @@ func (i *integration) edited(next Integration) (store.Row, *record.Integration, 
 
 // List returns one page, in no particular but a stable order. after is the Next
 // of the page before, "" for the first; limit is the most entries: 0 for 100, at
-// most 1000.
+// most 1000. When some cannot be read, the page has the others, and the error
+// names them.
 func (m *Integrations) List(ctx context.Context, after string, limit int) (IntegrationPage, error) {
 	page, err := m.core.store.List(ctx, store.Query{Kind: kindIntegration, After: after, Limit: limit})
 	if err != nil {
 		return IntegrationPage{}, opError("integrations: list", listError(err))
 	}
 	out := IntegrationPage{Integrations: make([]Integration, 0, len(page.Rows)), Next: page.Next}
+	var unread []error
 	for _, row := range page.Rows {
 		i, err := m.core.openIntegration(row)
 		if err != nil {
-			return IntegrationPage{}, opError("integrations: list", err, row.Unique)
+			unread = append(unread, opError("integrations: list", err, row.Unique))
+			continue
 		}
 		out.Integrations = append(out.Integrations, i.value(m.core))
 	}
-	return out, nil
+	return out, errors.Join(unread...)
 }
 
 // All yields every integration. One that cannot be read comes as an error that

@@ -95,7 +95,6 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 	}
 	cause := &RefreshError{Failure: newFailure(failure), Reauth: true, Err: newTokenError(err)}
 	a.counts.reauthRequired.Add(1)
-	a.publishFailure(cause)
 	a.release(func(s *record.State) {
 		if s.Gen != a.lease.gen {
 			return
@@ -105,6 +104,7 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 		s.LastError = failure
 		s.NextAttempt = time.Time{}
 	})
+	a.publishFailure(cause) // now that who looks at the connection sees it
 	a.emit(a.ctx, a.subj.event(EventReauthRequired, cause))
 	a.clientAccepted()
 	return false

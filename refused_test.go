@@ -2,13 +2,21 @@ package tieline
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/tieline/tieline/providertest"
+	"github.com/tieline/tieline/store"
 )
 
 const capturingYAML = `
@@ -187,3 +195,116 @@ func TestUnwrapKeyringIsChecked(t *testing.T) {
 type unwrapFunc func([]byte) ([]byte, error)
 
 func (f unwrapFunc) UnwrapKey(_ context.Context, wrapped []byte) ([]byte, error) { return f(wrapped) }
+
+// What cannot be read hides nothing else of its page.
+func TestListAroundDamage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	for _, key := range []string{"a", "b", "c"} {
+		w.integration(key, "acme")
+		w.connect(key, "alice")
+	}
+	for _, kind := range []store.Kind{kindIntegration, kindConnection} {
+		row := w.rows(kind)[1]
+		row.Data = []byte{1, 0xff}
+		if _, err := w.store.Put(t.Context(), row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	integrations, err := w.Integrations.List(t.Context(), "", 0)
+	if !errors.Is(err, ErrDamaged) || len(integrations.Integrations) != 2 {
+		t.Errorf("%d integrations, %v", len(integrations.Integrations), err)
+	}
+	connections, err := w.Connections.List(t.Context(), Filter{}, "", 0)
+	if !errors.Is(err, ErrDamaged) || len(connections.Connections) != 2 {
+		t.Errorf("%d connections, %v", len(connections.Connections), err)
+	}
+}
+
+// After Close nothing begins that nobody would wait for, and nothing is used up.
+func TestNothingBeginsAfterClose(t *testing.T) {
+	t.Parallel()
+	w := connected(t, worldOptions{})
+	a, callback := w.consent("acme", AuthorizeOptions{ConnectionID: "bob"})
+	if err := w.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := w.table()
+	_, err1 := w.Connections.Complete(t.Context(), a.Binding.Reveal(), callback)
+	_, err2 := w.Connections.Import(t.Context(), "acme", "bob", ConnectionInput{Credential: &OAuth2Token{AccessToken: NewSecret("a")}})
+	err3 := w.Connections.Delete(t.Context(), "acme", "alice", DeleteOptions{})
+	for i, err := range []error{err1, err2, err3} {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	if diff := cmp.Diff(before, w.table()); diff != "" {
+		t.Errorf("the Store changed:\n%s", diff)
+	}
+	other, _, _ := w.client(worldOptions{})
+	if _, err := other.Connections.Complete(t.Context(), a.Binding.Reveal(), callback); err != nil {
+		t.Errorf("another process cannot complete it: %v", err)
+	}
+}
+
+func TestPrivateKeyIsRSA(t *testing.T) {
+	t.Parallel()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(ec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	for name, text := range map[string]string{
+		"EC": encode("PRIVATE KEY", pkcs8), "a wrong label": encode("CERTIFICATE", x509.MarshalPKCS1PrivateKey(key)),
+	} {
+		if err := checkPrivateKey(text); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := checkPrivateKey(encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))); err != nil {
+		t.Error(err)
+	}
+}
+
+// What Update cannot change is refused, and not ignored.
+func TestUpdateRefusesWhatItCannotChange(t *testing.T) {
+	t.Parallel()
+	w := connected(t, worldOptions{})
+	for field, edit := range map[string]func(*Connection){
+		"created_at":   func(c *Connection) { c.CreatedAt = c.CreatedAt.Add(time.Hour) },
+		"refreshed_at": func(c *Connection) { c.RefreshedAt = time.Now() },
+		"last_error":   func(c *Connection) { c.LastError = &Failure{Code: "x"} },
+	} {
+		var got *FieldError
+		_, err := w.Connections.Update(t.Context(), "acme", "alice", func(c *Connection) error { edit(c); return nil })
+		if !errors.As(err, &got) || got.Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
+// Who is told that the user has to authorize again finds the connection so.
+func TestReauthIsStoredWhenItIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := connected(t, worldOptions{})
+		time.Sleep(time.Hour)
+		w.provider.RevokeAll()
+		if _, err := w.Connections.Credential(t.Context(), "acme", "alice"); !errors.Is(err, ErrReauthRequired) {
+			t.Fatalf("Credential = %v", err)
+		}
+		if conn, err := w.Connections.Get(t.Context(), "acme", "alice"); err != nil || conn.Status != StatusNeedsReauth {
+			t.Errorf("status %s, %v", conn.Status, err)
+		}
+	})
+}

@@ -221,8 +221,8 @@ func newCore(cfg Config) (*core, error) {
 // only in this process. Call Close before the process ends: ending without
 // it in the middle of a refresh can cost a connection its grant.
 //
-// After Close, what is stored can still be read; what would need a refresh is
-// answered with ErrClosed. Closing again waits again.
+// After Close, what is stored can still be read; what would need a refresh, and
+// connecting and deleting, is answered with ErrClosed. Closing again waits again.
 func (c *Client) Close(ctx context.Context) error {
 	err := c.core.drain(ctx)
 	c.core.closeIdle()
