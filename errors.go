@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/outbound"
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/internal/seal"
 	"github.com/tieline/tieline/internal/wire"
@@ -53,6 +54,10 @@ var (
 	ErrUnknownKey = errors.New("sealed under a key that is not in the keyring")
 	// ErrNewerFormat: the row was written by a newer, incompatible version.
 	ErrNewerFormat = errors.New("written by a newer, incompatible version")
+	// ErrForbidden: a request may not go where it would: to an address outside the
+	// public Internet, to a host that is not listed, or in the clear. [Outbound]
+	// says what is allowed.
+	ErrForbidden = outbound.ErrForbidden
 	// ErrClosed: the Client or its Store was closed.
 	ErrClosed = errors.New("closed")
 	// ErrTokenEndpoint: the provider's token endpoint refused, failed or could
@@ -139,7 +144,7 @@ func (e *TokenError) Unwrap() []error {
 
 // Temporary reports whether the same call can succeed later.
 func (e *TokenError) Temporary() bool {
-	return e.Class == ClassNotSent || e.Class == ClassTransient || e.Class == ClassAmbiguous
+	return e.Class == ClassNotSent && !errors.Is(e.Err, ErrForbidden) || e.Class == ClassTransient || e.Class == ClassAmbiguous
 }
 
 // AuthorizationError is the refusal that a provider sent with the callback

@@ -308,3 +308,42 @@ func TestReauthIsStoredWhenItIsTold(t *testing.T) {
 		}
 	})
 }
+
+// A request that may not go where it would is told apart from a provider that is
+// not there, and the error says where to allow it.
+func TestForbiddenAddress(t *testing.T) {
+	t.Parallel()
+	client, err := New(Config{Store: &store.Memory{}, Keys: testKeys(t), Providers: forbiddenCatalog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Integrations.Create(t.Context(), Integration{Key: "local", Provider: "local"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.Connections.Create(t.Context(), "local", "alice", ConnectionInput{Credential: &APIKey{Key: NewSecret("k")}})
+	var failure *VerificationError
+	if !errors.Is(err, ErrForbidden) || !errors.As(err, &failure) || failure.Temporary() || !strings.Contains(err.Error(), "Config.Outbound") {
+		t.Errorf("Create = %v", err)
+	}
+}
+
+func forbiddenCatalog(t *testing.T) *Catalog {
+	t.Helper()
+	catalog, problems := LoadCatalog(CatalogFile{Name: "local.yaml", Data: []byte(`
+local:
+  display_name: Local
+  auth_mode: API_KEY
+  docs: https://example.com
+  categories: [dev-tools]
+  proxy:
+    base_url: https://127.0.0.1:1
+    headers: {X-Api-Key: "${apiKey}"}
+    verification: {method: GET, endpoints: [/me]}
+  credentials:
+    apiKey: {type: string, title: Key}
+`)})
+	for _, p := range problems {
+		t.Log(p)
+	}
+	return catalog
+}

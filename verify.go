@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,7 +44,7 @@ func (e *VerificationError) Unwrap() []error {
 // Temporary reports whether the answer said nothing about the credential: the
 // provider was not reached, was busy or failed.
 func (e *VerificationError) Temporary() bool {
-	return e.Status == 0 || e.Status == http.StatusTooManyRequests || e.Status >= 500
+	return e.Status == 0 && !errors.Is(e.Err, ErrForbidden) || e.Status == http.StatusTooManyRequests || e.Status >= 500
 }
 
 // verify tries out a credential where the provider's data says how. Endpoints

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrForbidden is the answer to a request that may not go where it would.
-var ErrForbidden = errors.New("outbound: forbidden address")
+var ErrForbidden = errors.New("request may not go there (see Config.Outbound)")
 
 // Policy says where requests may go. The zero value allows https to public
 // addresses.
