@@ -91,10 +91,8 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 	failure := a.failure(err)
 	if s := &a.rec.State; a.lease.suspect || s.Status == record.NeedsReauth && s.LastError.Code == lostRotation {
 		failure.Code = lostRotation
-		a.counts.lostRotations.Add(1)
 	}
 	cause := &RefreshError{Failure: newFailure(failure), Reauth: true, Err: newTokenError(err)}
-	a.counts.reauthRequired.Add(1)
 	a.release(func(s *record.State) {
 		if s.Gen != a.lease.gen {
 			return
@@ -104,10 +102,32 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 		s.LastError = failure
 		s.NextAttempt = time.Time{}
 	})
+	if a.replaced() {
+		return false
+	}
+	a.counts.reauthRequired.Add(1)
+	if failure.Code == lostRotation {
+		a.counts.lostRotations.Add(1)
+	}
 	a.publishFailure(cause) // now that who looks at the connection sees it
 	a.emit(a.ctx, a.subj.event(EventReauthRequired, cause))
 	a.clientAccepted()
 	return false
+}
+
+// replaced says whether another attempt, or the user, has put a credential in
+// place of the one that nothing came of. Then that is what callers get.
+func (a *attempt) replaced() bool {
+	if a.rec.State.Gen == a.lease.gen || a.load() != nil {
+		return false
+	}
+	out := a.current(nil)
+	if !works(&a.rec.State, a.now()) {
+		return false
+	}
+	a.flight.publish(out)
+	a.giveBack(false)
+	return true
 }
 
 // unclear decides on an attempt that may or may not have spent the token. Not
@@ -152,6 +172,9 @@ func (a *attempt) askAgain(try int) (wait time.Duration, ok bool) {
 // failed ends an attempt that got nothing and whose token is, for all that is
 // known, still good. sent says that it may be not.
 func (a *attempt) failed(err *oauth.Error, sent bool) {
+	if a.replaced() {
+		return
+	}
 	failure := a.failure(err)
 	fails := a.rec.State.Fails + 1
 	next := a.nextAttempt(err, fails, sent)

@@ -61,6 +61,9 @@ func (w *scheduleWorld) judgeCallers() {
 			}
 		case i == 0 && w.struck["cancel"] && errors.Is(r.err, context.Canceled):
 		case (w.struck["delete"] || w.struck["recreate"]) && errors.Is(r.err, ErrNotFound):
+		case !w.reconnected.IsZero() && !r.at.Before(w.reconnected) && errors.Is(r.err, ErrRefreshFailed),
+			!w.reconnected.IsZero() && !r.at.Before(w.reconnected) && errors.Is(r.err, ErrReauthRequired):
+			w.broken("caller %d got %v although the user had reconnected", i, r.err)
 		case w.undisturbed("cancel", "reconnect", "delete", "recreate"):
 			w.broken("caller %d got %v", i, r.err)
 		}

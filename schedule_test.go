@@ -41,6 +41,8 @@ func scheduleCases() []scheduleCase {
 		{name: "a cancel", processes: 2, callers: 2, faults: one("cancel"), preemptions: 1},
 		{name: "a reconnect", processes: 2, callers: 1, faults: one("reconnect"), preemptions: 2},
 		{name: "a reconnect and a store error", processes: 1, callers: 1, faults: one("reconnect", "store")},
+		{name: "a reconnect and a lost answer, forgiving provider", processes: 1, callers: 1, faults: one("reconnect", "lost"), provider: forgiving},
+		{name: "a reconnect and a crash", processes: 2, callers: 1, faults: one("reconnect", "crash"), preemptions: 1},
 		{name: "a delete", processes: 2, callers: 1, faults: one("delete"), preemptions: 2},
 		{name: "deleted and made again", processes: 2, callers: 1, faults: one("recreate"), preemptions: 2},
 		{name: "a lost answer", processes: 2, callers: 1, faults: one("lost"), preemptions: 2},
@@ -49,7 +51,6 @@ func scheduleCases() []scheduleCase {
 		{name: "a pause, forgiving provider", processes: 2, callers: 1, faults: one("pause"), provider: forgiving, preemptions: 2},
 		{name: "a lost answer and a pause, forgiving provider", processes: 2, callers: 1, faults: one("lost", "pause"), provider: forgiving, preemptions: 1},
 		{name: "a crash and a store error", processes: 2, callers: 1, faults: one("crash", "store"), preemptions: 1},
-		{name: "a crash and a reconnect", processes: 2, callers: 1, faults: one("crash", "reconnect"), preemptions: 1},
 	}
 }
 

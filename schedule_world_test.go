@@ -49,6 +49,7 @@ type scheduleWorld struct {
 	fenceAt             time.Time               // when a process last took a lease
 	exchanges, refusals int
 	excuse              string // why a grant may be lost
+	reconnected         time.Time
 	problems            []string
 }
 
@@ -200,7 +201,10 @@ func (w *scheduleWorld) lose(p *scheduled, c *call) {
 	c.fate <- fails
 }
 
-func (w *scheduleWorld) reconnect() { w.connect("acme", "alice") }
+func (w *scheduleWorld) reconnect() {
+	w.connect("acme", "alice")
+	w.reconnected = time.Now()
+}
 
 func (w *scheduleWorld) remove() {
 	if err := w.Connections.Delete(w.t.Context(), "acme", "alice", DeleteOptions{}); err != nil {
