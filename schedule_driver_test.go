@@ -62,11 +62,24 @@ func (a *actor) gate(ctx context.Context, name string) (fate, error) {
 	case f := <-c.fate:
 		return f, nil
 	case <-ctx.Done():
-		time.Sleep(time.Until(a.asleep)) // who sleeps does not see time pass
+		time.Sleep(time.Until(a.wakes())) // who sleeps does not see time pass
 		return fails, ctx.Err()
 	case <-a.s.over:
 		return dies, nil
 	}
+}
+
+// sleep lets no call go on for a while, and wakes says until when.
+func (a *actor) sleep(d time.Duration) {
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	a.asleep = time.Now().Add(d)
+}
+
+func (a *actor) wakes() time.Time {
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	return a.asleep
 }
 
 // choice is one that was made: among what, and what was taken.
@@ -196,7 +209,15 @@ func (s *scheduler) choose(options []option) {
 		}
 		s.last = o.actor
 	}
+	// What was looked at until now was looked at before whoever wakes up changes
+	// it: each takes the lock on leaving its gate.
+	s.order()
 	o.do()
+}
+
+func (s *scheduler) order() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 }
 
 // trace is what was chosen, one line each.

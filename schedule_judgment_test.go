@@ -48,6 +48,8 @@ func (w *scheduleWorld) undisturbed(but ...string) bool {
 }
 
 func (w *scheduleWorld) judgeCallers() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
 	for i, r := range w.callers {
 		r.cancel()
 		switch {

@@ -46,7 +46,7 @@ func through[T any](ctx context.Context, p *scheduled, kind store.Kind, name str
 	case failsAfter:
 		return zero, errDown
 	case sleepsAfter:
-		time.Sleep(time.Until(p.asleep))
+		time.Sleep(time.Until(p.wakes()))
 	}
 	return v, err
 }

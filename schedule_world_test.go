@@ -98,6 +98,8 @@ func (w *scheduleWorld) begin() {
 			w.callers = append(w.callers, r)
 			go func() {
 				cred, err := p.Connections.Credential(ctx, "acme", "alice")
+				w.s.mu.Lock()
+				defer w.s.mu.Unlock()
 				r.cred, r.err, r.at, r.done = cred, err, time.Now(), true
 			}()
 		}
@@ -106,6 +108,8 @@ func (w *scheduleWorld) begin() {
 
 // quiet says whether all that live have what they asked for, and saved it.
 func (w *scheduleWorld) quiet() bool {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
 	for _, r := range w.callers {
 		if !r.done && !r.process.dead {
 			return false
@@ -187,7 +191,7 @@ func (w *scheduleWorld) crash(p *scheduled) {
 }
 
 func (w *scheduleWorld) pause(p *scheduled, c *call, d time.Duration) {
-	p.asleep = time.Now().Add(d)
+	p.sleep(d)
 	if p.unsaved || c.name == "send" {
 		w.excused("pause")
 	}
