@@ -20,7 +20,7 @@ package tieline
 //   - an answer that says the grant is dead is believed only after the row was
 //     read again and the provider asked again.
 //
-// docs/design.md says what no client can rule out.
+// docs/refresh.md says what no client can rule out, and has the figures.
 
 import (
 	"context"
