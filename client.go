@@ -115,7 +115,7 @@ func (t *transport) send(s *snapshot, req *http.Request, body io.ReadCloser) (re
 var errMalformed = errors.New("the server's answer is not HTTP")
 
 func withoutAnswer(err error) error {
-	if strings.Contains(err.Error(), "malformed") {
+	if text := err.Error(); strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed MIME") {
 		return errMalformed
 	}
 	return err

@@ -1,7 +1,12 @@
 package tieline
 
 import (
+	"bufio"
+	"context"
 	"errors"
+	"io"
+	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -94,6 +99,27 @@ func TestOddProviderNames(t *testing.T) {
 	for _, text := range []string{"\xff", "no such thing at all", strings.Repeat("x", 10_000), "\x00"} {
 		if found := slices.Collect(c.Search(text)); len(found) != 0 {
 			t.Errorf("Search(%q) found %d", text[:min(len(text), 20)], len(found))
+		}
+	}
+}
+
+// net/http quotes an answer that it cannot read, and an answer may hold anything.
+func TestMalformedAnswerIsNotQuoted(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"HTTP/1.1 canary-123 OK", "canary-123 is no HTTP", "HTTP/1.1 200 OK\r\ncanary-123 is no header"} {
+		w := connected(t, worldOptions{})
+		w.core.apiHTTP = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() {
+				defer server.Close()
+				_, _ = http.ReadRequest(bufio.NewReader(server))
+				_, _ = io.WriteString(server, line+"\r\n\r\n")
+			}()
+			return client, nil
+		}}
+		_, err := w.Connections.HTTPClient("acme", "alice").Get("/me")
+		if err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%q: %v", line, err)
 		}
 	}
 }
