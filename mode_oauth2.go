@@ -208,7 +208,8 @@ func (oauth2Mode) refresh(ctx context.Context, c *core, s *subject, cred Credent
 		kept.RefreshToken = NewSecret(answer.RefreshToken)
 		return refreshed{cred: &kept, issued: issued, err: failure}
 	}
-	return refreshed{cred: s.token(old, answer, issued), captured: s.capture(answer, nil), issued: issued, answered: c.now()}
+	torn := answer.Torn && answer.RefreshToken == "" && s.provider.Refresh.Rotation != "none"
+	return refreshed{cred: s.token(old, answer, issued), captured: s.capture(answer, nil), issued: issued, answered: c.now(), torn: torn}
 }
 
 func (s *subject) refreshCall(c *core, old *OAuth2Token) (*oauth.Call, error) {
@@ -234,6 +235,10 @@ func (oauth2Mode) revoke(ctx context.Context, c *core, s *subject, cred Credenti
 	return c.revokeToken(ctx, s, token.AccessToken, token.RefreshToken)
 }
 
+// tornLife is how long an access token is used whose lifetime was cut off with
+// the rest of its answer: few live shorter.
+const tornLife = 5 * time.Minute
+
 // token is the credential that an answer makes of the one before. A refresh
 // token that is not answered stays as it is (RFC 6749 section 6).
 func (s *subject) token(old *OAuth2Token, answer *oauth.Answer, issued time.Time) *OAuth2Token {
@@ -246,7 +251,11 @@ func (s *subject) token(old *OAuth2Token, answer *oauth.Answer, issued time.Time
 	if answer.HasScope {
 		t.Scopes = splitScopes(answer.Scope, s.provider.ScopeSeparator)
 	}
-	t.ExpiresAt = s.expiry(answer, issued, 0)
+	var fallback time.Duration
+	if answer.Torn && !old.ExpiresAt.IsZero() {
+		fallback = tornLife
+	}
+	t.ExpiresAt = s.expiry(answer, issued, fallback)
 	t.Raw = NewSecret(string(answer.Raw))
 	return &t
 }

@@ -66,6 +66,7 @@ type refreshed struct {
 	captured map[string]string // values of the answer to keep
 	issued   time.Time         // a moment before the request
 	answered time.Time         // a moment after the answer; zero: as issued
+	torn     bool              // a new refresh token may have been lost with a part of the answer
 	given    bool              // the application brought it along, and may use it elsewhere
 	err      *oauth.Error
 }

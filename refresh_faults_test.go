@@ -174,6 +174,47 @@ func TestLostAnswerWithGrace(t *testing.T) {
 	}
 }
 
+// The answer breaks off within the new refresh token. The access token in it is
+// used, but the old refresh token is no longer trusted: where it is forgiven it is
+// used again while it is, and where it is not, its end is called what it is.
+func TestTornAnswer(t *testing.T) {
+	t.Parallel()
+	torn := providertest.Fault{Endpoint: providertest.Refresh, Process: true, Body: `{"access_token":"first half","refresh_token":"sec`}
+	t.Run("forgiven", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			w := connected(t, worldOptions{provider: providertest.Options{Grace: time.Minute}})
+			time.Sleep(time.Hour)
+			w.provider.Fail(torn)
+			if token := w.credential().AccessToken.Reveal(); token != "first half" {
+				t.Errorf("access token %q, want that of the torn answer", token)
+			}
+			time.Sleep(10 * time.Second)
+			w.credential() // and in the background, with the old refresh token, a whole answer
+			time.Sleep(2 * time.Hour)
+			w.credential()
+			if s := w.provider.Stats(); s.Refreshes != 3 || s.FamiliesRevoked != 0 {
+				t.Errorf("%d refreshes, %d grants revoked, want 3 and 0", s.Refreshes, s.FamiliesRevoked)
+			}
+		})
+	})
+	t.Run("punished", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			w := connected(t, worldOptions{})
+			time.Sleep(time.Hour)
+			w.provider.Fail(torn)
+			w.credential()
+			time.Sleep(2 * time.Hour)
+			_, err := w.Connections.Credential(t.Context(), "acme", "alice")
+			var failure *RefreshError
+			if !errors.As(err, &failure) || !failure.Reauth || failure.Failure.Code != lostRotation {
+				t.Errorf("Credential = %v, want %s", err, lostRotation)
+			}
+		})
+	})
+}
+
 func TestRefreshTokenWithoutAccessToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

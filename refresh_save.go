@@ -69,6 +69,13 @@ func (a *attempt) freshState(res refreshed) record.State {
 	if !a.refresher.canRefresh(a.subj, res.cred) {
 		fresh.DueAt = time.Time{}
 	}
+	if res.torn {
+		// The old refresh token is kept, and may be spent.
+		fresh.Sent = true
+		if a.subj.forgiveness(a.policy.Confirm) == forgives {
+			fresh.DueAt = a.now().Add(a.policy.Confirm)
+		}
+	}
 	if res.err != nil {
 		old := &a.rec.State
 		fresh.IssuedAt, fresh.ExpiresAt, fresh.DueAt, fresh.RefreshedAt = old.IssuedAt, old.ExpiresAt, old.DueAt, old.RefreshedAt
@@ -154,7 +161,7 @@ func (a *attempt) commit(got received) error {
 	n.State.Gen++
 	n.State.UpdatedAt = a.now()
 	if s.Holder == got.holder {
-		n.State.Holder, n.State.Beat, n.State.Sent = "", time.Time{}, false
+		n.State.Holder, n.State.Beat, n.State.Sent = "", time.Time{}, got.state.Sent
 	}
 	return a.write(n)
 }

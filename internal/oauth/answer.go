@@ -34,6 +34,10 @@ type Answer struct {
 	ErrorCode        string // only if it looks like a code
 	ErrorDescription string // as given; not to be printed
 
+	// Torn says that the answer is nothing as a whole, such as one that was cut
+	// off: what was not found may have been in it.
+	Torn bool
+
 	// Values is the whole answer, nil if it could not be parsed as a whole.
 	Values map[string]any
 	// Raw is the answer as JSON, nil if it could not be parsed as a whole.
@@ -56,6 +60,8 @@ func Parse(body []byte, f Fields) *Answer {
 			RefreshToken: scan(text, f.RefreshToken),
 			AccessToken:  scan(text, f.AccessToken),
 			ErrorCode:    ErrorCode(scan(text, f.Error)),
+			ExpiresIn:    lifetime(json.Number(scan(text, f.ExpiresIn))),
+			Torn:         true,
 		}
 		return a
 	}

@@ -14,6 +14,7 @@ import (
 func TestParse(t *testing.T) {
 	t.Parallel()
 	plain := Answer{AccessToken: "AT", RefreshToken: "RT"}
+	torn := Answer{AccessToken: "AT", RefreshToken: "RT", Torn: true}
 	tests := []struct {
 		name, body string
 		fields     Fields
@@ -29,10 +30,10 @@ func TestParse(t *testing.T) {
 		{name: "UTF-16 without a mark", body: utf16Text(binary.LittleEndian, `{"access_token":"AT","refresh_token":"RT"}`), want: plain},
 		{name: "garbage after the object", body: `{"access_token":"AT","refresh_token":"RT"}</html>`, want: plain},
 		{name: "second object", body: `{"access_token":"AT","refresh_token":"RT"}{"access_token":"XX"}`, want: plain},
-		{name: "cut off after the tokens", body: `{"refresh_token":"RT","access_token":"AT","scope":"a`, want: plain},
-		{name: "cut off in the access token", body: `{"refresh_token":"RT","access_token":"A`, want: Answer{RefreshToken: "RT"}},
-		{name: "stray comma", body: `{"access_token":"AT","refresh_token":"RT",}`, want: plain},
-		{name: "inside a page", body: `<pre>{"access_token":"AT","refresh_token" : "RT"}</pre>`, want: plain},
+		{name: "cut off after the tokens", body: `{"refresh_token":"RT","access_token":"AT","scope":"a`, want: torn},
+		{name: "cut off in the access token", body: `{"refresh_token":"RT","access_token":"A`, want: Answer{RefreshToken: "RT", Torn: true}},
+		{name: "stray comma", body: `{"access_token":"AT","refresh_token":"RT",}`, want: torn},
+		{name: "inside a page", body: `<pre>{"access_token":"AT","refresh_token" : "RT"}</pre>`, want: torn},
 		{name: "duplicate key", body: `{"refresh_token":"old","access_token":"AT","refresh_token":"RT"}`, want: plain},
 		{name: "escapes", body: `{"access_token":"A\u0054","refresh_token":"R\/T"}`, want: Answer{AccessToken: "AT", RefreshToken: "R/T"}},
 		{name: "numeric tokens", body: `{"access_token":12345678901234567890,"refresh_token":7}`, want: Answer{AccessToken: "12345678901234567890", RefreshToken: "7"}},
@@ -47,7 +48,7 @@ func TestParse(t *testing.T) {
 			fields: Fields{AccessToken: "data.token", RefreshToken: "data.refresh", ExpiresIn: "data.ttl"},
 			want:   Answer{AccessToken: "AT", RefreshToken: "RT", ExpiresIn: 90 * time.Second}},
 		{name: "nested by data, cut off", body: `{"data":{"token":"AT","refresh":"RT","ttl":`,
-			fields: Fields{AccessToken: "data.token", RefreshToken: "data.refresh"}, want: plain},
+			fields: Fields{AccessToken: "data.token", RefreshToken: "data.refresh"}, want: torn},
 		{name: "alternate object", body: `{"ok":true,"authed_user":{"access_token":"AT","refresh_token":"RT","expires_in":60}}`,
 			fields: Fields{Alternates: []string{"authed_user"}}, want: Answer{AccessToken: "AT", RefreshToken: "RT", ExpiresIn: time.Minute}},
 		{name: "alternate string", body: `{"token":"AT"}`, fields: Fields{Alternates: []string{"token"}}, want: Answer{AccessToken: "AT"}},
@@ -59,10 +60,10 @@ func TestParse(t *testing.T) {
 			want: Answer{ErrorCode: "190", ErrorDescription: "gone"}},
 		{name: "error that is a sentence", body: `{"error":"the token eyJhbGciOi is bad"}`, want: Answer{}},
 		{name: "Slack", body: `{"ok":false,"error":"token_revoked"}`, want: Answer{ErrorCode: "token_revoked"}},
-		{name: "HTML", body: `<html><body a=b>502</body></html>`, want: Answer{}},
-		{name: "empty", body: ``, want: Answer{}},
-		{name: "array", body: `["access_token"]`, want: Answer{}},
-		{name: "null", body: `null`, want: Answer{}},
+		{name: "HTML", body: `<html><body a=b>502</body></html>`, want: Answer{Torn: true}},
+		{name: "empty", body: ``, want: Answer{Torn: true}},
+		{name: "array", body: `["access_token"]`, want: Answer{Torn: true}},
+		{name: "null", body: `null`, want: Answer{Torn: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
