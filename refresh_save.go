@@ -101,8 +101,12 @@ func (a *attempt) save(got received) (err error) {
 			a.dropAside(a.ctx, journal.Entry{Row: a.flight.key.ID, Fence: got.fence})
 		}
 	}()
+	// What the row was before the token was sent is known. If it still is, the
+	// token is durable one round trip after it came.
+	try := a.put
 	for d := saveRetryMin; ; d = min(2*d, a.policy.saveRetryMax()) {
-		err := a.commit(got)
+		err := try(got)
+		try = a.commit
 		if err != nil && !aside && a.journal != nil && unsavable(err) {
 			aside = a.keepAside(got)
 		}
@@ -133,11 +137,16 @@ func unsavable(err error) bool {
 	return !errors.Is(err, errSuperseded) && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict)
 }
 
-// commit tries once.
+// commit reads the row and puts the credential into it.
 func (a *attempt) commit(got received) error {
 	if err := a.read(); err != nil {
 		return err
 	}
+	return a.put(got)
+}
+
+// put writes the credential into the row as it was last read.
+func (a *attempt) put(got received) error {
 	s := &a.rec.State
 	switch {
 	case s.TokenFence == got.fence:
