@@ -163,6 +163,9 @@ func (c *core) forceRefresh(ctx context.Context, integration, id string, bad Cre
 			}
 		}
 		if !sameCredential(out.cred, bad) {
+			if expiredAt(out.expires, c.now()) {
+				return c.fresh(ctx, s, c.now(), CredentialOptions{})
+			}
 			return out, nil
 		}
 		w = want{reason: rejected, after: out.gen}

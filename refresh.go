@@ -77,9 +77,9 @@ func (c *core) refreshed(ctx context.Context, key store.Key, w want) outcome {
 }
 
 // expired says whether what a flight obtained is over before it could be saved.
-func expired(o outcome, now time.Time) bool {
-	return o.err == nil && !o.expires.IsZero() && !now.Before(o.expires)
-}
+func expired(o outcome, now time.Time) bool { return o.err == nil && expiredAt(o.expires, now) }
+
+func expiredAt(expires, now time.Time) bool { return !expires.IsZero() && !now.Before(expires) }
 
 // outlive waits a while for a flight whose new token has expired before the Store
 // took it: nothing newer can be had as long as that lasts.
@@ -246,7 +246,7 @@ func (a *attempt) settled() (outcome, bool) {
 	out := a.current(nil)
 	switch {
 	case w.reason <= whenDue && (s.DueAt.IsZero() || now.Before(s.DueAt)),
-		w.reason > whenDue && s.Gen > w.after:
+		w.reason > whenDue && s.Gen > w.after && works(s, now):
 		return out, true
 	case a.refresher == nil || !a.refresher.canRefresh(a.subj, a.priv.cred):
 		out.err = ErrNotRefreshable

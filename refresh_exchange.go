@@ -75,7 +75,11 @@ func (a *attempt) condemned(before int, err *oauth.Error) (again bool) {
 	case err == nil && a.rec.State.Gen != a.lease.gen:
 		// Another attempt, or the user, has put a new credential here.
 		if a.load() == nil {
-			a.flight.publish(a.current(nil))
+			var cause error
+			if now := a.now(); !works(&a.rec.State, now) {
+				cause = a.later(now)
+			}
+			a.flight.publish(a.current(cause))
 		}
 		a.release(func(*record.State) {})
 		return false

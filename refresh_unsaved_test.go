@@ -72,6 +72,42 @@ func TestTakeOverWhenWritesReturn(t *testing.T) {
 	})
 }
 
+// Who asked for a new token and waited for another process's is not handed one that
+// expired before it could be saved.
+func TestAwaitedTokenExpires(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, writes, _ := flaky()
+		w := connected(t, worldOptions{store: s, provider: providertest.Options{TokenLifetime: 20 * time.Second}})
+		other, _, _ := w.client(worldOptions{})
+		time.Sleep(12 * time.Second)
+		w.provider.Fail(providertest.Fault{Endpoint: providertest.Refresh, Edit: func(*providertest.Answer) { writes.Store(true) }})
+		w.credential()
+		synctest.Wait()
+		time.AfterFunc(25*time.Second, func() { writes.Store(false) })
+		cred, err := other.Connections.Refresh(t.Context(), "acme", "alice", nil)
+		if err != nil || !time.Now().Before(cred.Expiry()) {
+			t.Errorf("Refresh = %v, expired for %v", err, time.Since(cred.Expiry()))
+		}
+	})
+}
+
+// A newer token than the one that was rejected is no good when it has expired.
+func TestNewerThanRejectedHasExpired(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := connected(t, worldOptions{})
+		first := w.credential()
+		time.Sleep(time.Hour)
+		w.credential()
+		time.Sleep(2 * time.Hour)
+		cred, err := w.Connections.Refresh(t.Context(), "acme", "alice", first)
+		if err != nil || !time.Now().Before(cred.Expiry()) {
+			t.Errorf("Refresh = %v, expired for %v", err, time.Since(cred.Expiry()))
+		}
+	})
+}
+
 // Why a grant was lost stays known when somebody asks for a refresh all the same.
 func TestLostRotationStays(t *testing.T) {
 	t.Parallel()
