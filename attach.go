@@ -11,23 +11,23 @@ import (
 )
 
 // attach puts the connection's credential on a request.
-func (c *core) attach(s *subject, req *http.Request) error {
-	m, ok := c.modes[AuthMode(s.provider.AuthMode)]
-	if !ok {
+func (c *core) attach(s *Subject, req *http.Request) error {
+	m := c.mode(s.provider)
+	if m == nil {
 		return ErrWrongMode
 	}
-	return m.attach(c, s, req)
+	return m.Attach(req.Context(), s, req)
 }
 
 // attachParts adds the headers and query parameters of the provider's data.
 // standard sets the header of the auth mode; it is left out where the data
 // says itself where the credential goes.
-func (c *core) attachParts(s *subject, req *http.Request, standard func(http.Header)) error {
+func (s *Subject) attachParts(req *http.Request, standard func(http.Header)) error {
 	e := s.provider
 	if !placesCredential(e) {
 		standard(req.Header)
 	}
-	env := s.env(c)
+	env := s.env()
 	for _, p := range e.ProxyHeaders {
 		// What the caller set stays, unless it is where the credential goes.
 		if req.Header.Get(p.Name) != "" && !carriesCredential(p.Value) && !strings.EqualFold(p.Name, "Authorization") {

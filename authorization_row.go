@@ -19,12 +19,10 @@ const (
 // authorization is a flow under way: what is remembered between sending the
 // user to the provider and their return. All of it is sealed.
 type authorization struct {
+	Flow // State is not stored
+
 	Connection   string
-	RedirectURL  string
-	Verifier     string // PKCE; empty where the provider forbids it
 	BindingMAC   []byte
-	Scopes       []string
-	Params       map[string]string
 	Config       map[string]string // all of it, secret values too
 	Metadata     json.RawMessage
 	Tags         map[string]string
@@ -35,7 +33,7 @@ type authorization struct {
 	NewOnly      bool
 	ExpiresAt    time.Time
 
-	state, binding string // not stored
+	binding string // not stored
 }
 
 func (c *core) sealAuthorization(rowID string, a *authorization) ([]byte, error) {
@@ -75,18 +73,19 @@ func (a *authorization) encode() []byte {
 	b = wire.AppendString(b, a.ClientID)
 	b = wire.AppendString(b, a.ClientSecret)
 	b = wire.AppendBool(b, a.NewOnly)
-	return wire.AppendTime(b, a.ExpiresAt)
+	b = wire.AppendTime(b, a.ExpiresAt)
+	return wire.AppendMap(b, a.Keep)
 }
 
 func decodeAuthorization(b []byte) (*authorization, error) {
 	r := wire.NewReader(b)
 	a := &authorization{
-		Connection: r.String(), RedirectURL: r.String(), Verifier: r.String(), BindingMAC: r.Bytes(),
-		Scopes: r.Strings(), Params: r.Map(), Config: r.Map(), Metadata: r.Bytes(), Tags: r.Map(),
+		Connection: r.String(), Flow: Flow{RedirectURL: r.String(), Verifier: r.String()}, BindingMAC: r.Bytes(),
 	}
+	a.Scopes, a.Params, a.Config, a.Metadata, a.Tags = r.Strings(), r.Map(), r.Map(), r.Bytes(), r.Map()
 	user := r.Bytes()
 	a.WebhookURL, a.ClientID, a.ClientSecret = r.String(), r.String(), r.String()
-	a.NewOnly, a.ExpiresAt = r.Bool(), r.Time()
+	a.NewOnly, a.ExpiresAt, a.Keep = r.Bool(), r.Time(), r.Map()
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("pending authorization: %w", err)
 	}

@@ -83,7 +83,7 @@ func (c *core) authorize(ctx context.Context, key string, o AuthorizeOptions) (*
 	if err != nil {
 		return nil, err
 	}
-	begin, ok := c.modes[AuthMode(i.entry.AuthMode)].(beginner)
+	begin, ok := c.mode(i.entry).(Beginner)
 	if !ok {
 		return nil, fmt.Errorf("%w: connections to a provider of mode %s do not begin with an authorization", ErrWrongMode, i.entry.AuthMode)
 	}
@@ -102,7 +102,7 @@ func (c *core) authorize(ctx context.Context, key string, o AuthorizeOptions) (*
 	for k, v := range d.secrets {
 		a.Config = put(a.Config, k, v)
 	}
-	target, err := begin.begin(c, d.subject(a.client()), a)
+	target, err := begin.Begin(ctx, d.subject(a.client()), &a.Flow)
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +159,7 @@ func isScope(s string) bool {
 
 func (c *core) newAuthorization(i *integration, o AuthorizeOptions) (*authorization, error) {
 	a := &authorization{
-		Connection: o.ConnectionID, Params: o.Params, RedirectURL: c.callback,
-		Scopes: o.Scopes, Config: o.Config, Metadata: o.Metadata, Tags: o.Tags, EndUser: o.EndUser, WebhookURL: o.WebhookURL,
+		Connection: o.ConnectionID, Flow: Flow{Params: o.Params, RedirectURL: c.callback, Scopes: o.Scopes}, Config: o.Config, Metadata: o.Metadata, Tags: o.Tags, EndUser: o.EndUser, WebhookURL: o.WebhookURL,
 		ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(), NewOnly: o.NewOnly,
 		ExpiresAt: c.now().Add(authorizationLife).UTC(), binding: o.Binding,
 	}
@@ -178,7 +177,7 @@ func (c *core) newAuthorization(i *integration, o AuthorizeOptions) (*authorizat
 			return nil, err
 		}
 	}
-	if a.state, err = c.newToken(); err != nil {
+	if a.State, err = c.newToken(); err != nil {
 		return nil, err
 	}
 	if i.entry.PKCE != spec.PKCEForbidden {
@@ -204,7 +203,7 @@ func (a *authorization) input() ConnectionInput {
 // is a keyed hash of the state, and the binding is stored as one, so that who
 // reads the Store can complete nothing.
 func (c *core) putAuthorization(ctx context.Context, parent store.Key, a *authorization) error {
-	id := encodeID(c.keys.MACs(purposeState, []byte(a.state))[0])
+	id := encodeID(c.keys.MACs(purposeState, []byte(a.State))[0])
 	a.BindingMAC = c.keys.MACs(purposeBinding, []byte(a.binding))[0]
 	data, err := c.sealAuthorization(id, a)
 	if err != nil {

@@ -95,7 +95,7 @@ func (w *benchWorld) fill(b *testing.B, rows int) {
 			err = c.fill(&s, d, &private{cred: &OAuth2Token{
 				AccessToken: NewSecret("access-" + id), RefreshToken: NewSecret("refresh-" + id),
 				ExpiresAt: c.now().Add(24 * time.Hour), Raw: NewSecret(rawAnswer),
-			}}, refreshed{issued: c.now()})
+			}}, Grant{IssuedAt: c.now()})
 		}
 		if err == nil {
 			_, err = c.store.Put(b.Context(), s.row)

@@ -47,7 +47,7 @@ func (c *core) complete(ctx context.Context, binding string, callback url.Values
 		return Connection{}, err
 	}
 	named := Connection{ID: a.Connection, Integration: i.row.Unique}
-	begin, ok := c.modes[AuthMode(i.entry.AuthMode)].(beginner)
+	begin, ok := c.mode(i.entry).(Beginner)
 	if !ok {
 		return named, ErrWrongMode
 	}
@@ -104,7 +104,7 @@ func (c *core) bound(binding string, want []byte) bool {
 }
 
 // exchangeCode goes from a callback that was found to be good to a connection.
-func (c *core) exchangeCode(ctx context.Context, begin beginner, i *integration, a *authorization, callback url.Values) (Connection, error) {
+func (c *core) exchangeCode(ctx context.Context, begin Beginner, i *integration, a *authorization, callback url.Values) (Connection, error) {
 	fail := func(err error) (Connection, error) {
 		c.emit(ctx, Event{Type: EventConnectFailed, Integration: i.row.Unique, Connection: a.Connection, Provider: i.entry.Name, Err: err})
 		return Connection{}, err
@@ -118,11 +118,12 @@ func (c *core) exchangeCode(ctx context.Context, begin beginner, i *integration,
 	}
 	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 	defer cancel()
-	res, err := begin.complete(tctx, c, d.subject(a.client()), a, callback)
+	began := c.now()
+	res, err := begin.Complete(tctx, d.subject(a.client()), &a.Flow, callback)
 	if err != nil {
 		return fail(err)
 	}
-	return c.connect(ctx, d, res)
+	return c.connect(ctx, d, res.since(began))
 }
 
 // checkCallback refuses what a provider, or somebody in its place, must not send.

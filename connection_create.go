@@ -47,12 +47,12 @@ type ConnectionInput struct {
 // The errors are [*FieldError], ErrWrongMode, ErrVerification, ErrTokenEndpoint,
 // ErrExists and ErrNotFound for the integration. Nothing is stored with an error.
 func (m *Connections) Create(ctx context.Context, integration, id string, in ConnectionInput) (Connection, error) {
-	conn, err := m.core.createConnection(ctx, integration, id, in, func(ctx context.Context, s *subject) (refreshed, error) {
-		mode, ok := m.core.modes[AuthMode(s.provider.AuthMode)].(creator)
+	conn, err := m.core.createConnection(ctx, integration, id, in, func(ctx context.Context, s *Subject) (Grant, error) {
+		mode, ok := m.core.mode(s.provider).(Creator)
 		if !ok {
-			return refreshed{}, fmt.Errorf("%w: connections to a provider of mode %s are not created this way", ErrWrongMode, s.provider.AuthMode)
+			return Grant{}, fmt.Errorf("%w: connections to a provider of mode %s are not created this way", ErrWrongMode, s.provider.AuthMode)
 		}
-		return mode.create(ctx, m.core, s)
+		return mode.Create(ctx, s)
 	})
 	return conn, opError("connections: create", err, integration, id)
 }
@@ -63,19 +63,19 @@ func (m *Connections) Create(ctx context.Context, integration, id string, in Con
 // verification endpoints. Tokens are not tried out. Otherwise it is like
 // [Connections.Create].
 func (m *Connections) Import(ctx context.Context, integration, id string, in ConnectionInput) (Connection, error) {
-	conn, err := m.core.createConnection(ctx, integration, id, in, func(ctx context.Context, s *subject) (refreshed, error) {
-		mode, ok := m.core.modes[AuthMode(s.provider.AuthMode)].(importer)
+	conn, err := m.core.createConnection(ctx, integration, id, in, func(ctx context.Context, s *Subject) (Grant, error) {
+		mode, ok := m.core.mode(s.provider).(Importer)
 		if !ok {
-			return refreshed{}, fmt.Errorf("%w: credentials of mode %s cannot be imported", ErrWrongMode, s.provider.AuthMode)
+			return Grant{}, fmt.Errorf("%w: credentials of mode %s cannot be imported", ErrWrongMode, s.provider.AuthMode)
 		}
-		res, err := mode.imported(ctx, m.core, s, !in.SkipVerification)
+		res, err := mode.Import(ctx, s, !in.SkipVerification)
 		res.given = true
 		return res, err
 	})
 	return conn, opError("connections: import", err, integration, id)
 }
 
-func (c *core) createConnection(ctx context.Context, key, id string, in ConnectionInput, obtain func(context.Context, *subject) (refreshed, error)) (Connection, error) {
+func (c *core) createConnection(ctx context.Context, key, id string, in ConnectionInput, obtain func(context.Context, *Subject) (Grant, error)) (Connection, error) {
 	if isClosed(c.flights.stopping()) {
 		return Connection{}, ErrClosed
 	}
@@ -98,12 +98,13 @@ func (c *core) createConnection(ctx context.Context, key, id string, in Connecti
 	}
 	// What was obtained from the provider is kept even if the caller leaves.
 	return detach(c, ctx, func(ctx context.Context) (Connection, error) {
+		began := c.now()
 		res, err := obtain(ctx, d.subject(cred))
 		if err != nil {
 			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
 			return Connection{}, err
 		}
-		return c.connect(ctx, d, res)
+		return c.connect(ctx, d, res.since(began))
 	})
 }
 
@@ -132,6 +133,7 @@ func credentialFor(mode AuthMode, cred Credential) (Credential, error) {
 
 // draft is a connection that is about to be stored.
 type draft struct {
+	core        *core
 	integration *integration
 	id          string
 	in          ConnectionInput
@@ -157,7 +159,7 @@ func (c *core) draft(ctx context.Context, i *integration, id string, in Connecti
 	if err != nil {
 		return nil, err
 	}
-	d := &draft{integration: i, id: id, in: in, grant: grant}
+	d := &draft{core: c, integration: i, id: id, in: in, grant: grant}
 	given := in.Config
 	if len(in.Config) == 0 || in.NewOnly {
 		old, exists, err := c.storedConfig(ctx, i, id)
@@ -202,28 +204,28 @@ func (c *core) storedConfig(ctx context.Context, i *integration, id string) (con
 	return config, true, nil
 }
 
-func (d *draft) subject(cred Credential) *subject {
-	return newSubject(d.integration, d.id, d.plain, &private{cred: cred, secrets: d.secrets})
+func (d *draft) subject(cred Credential) *Subject {
+	return d.core.newSubject(d.integration, d.id, d.plain, &private{cred: cred, secrets: d.secrets})
 }
 
 // connect stores what was obtained: a new connection, or a new credential of
 // the one that has this ID, whatever else is going on with it.
-func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection, error) {
-	p := &private{cred: res.cred, captured: res.captured, secrets: d.secrets}
+func (c *core) connect(ctx context.Context, d *draft, res Grant) (Connection, error) {
+	p := &private{cred: res.Credential, captured: res.Captured, secrets: d.secrets}
 	var conn connection
 	var created bool
 	err := c.insist(ctx, func(ctx context.Context) (err error) {
 		conn, created, err = c.putConnection(ctx, d, p, res)
 		return err
 	})
-	s := d.subject(res.cred)
+	s := d.subject(res.Credential)
 	if err != nil {
 		// Nobody would ever use this grant, unless it is stored after all. One that
 		// was brought along may be in use elsewhere.
 		switch {
 		case res.given:
 		case neverStored(err):
-			if rerr := c.revoke(ctx, s, res.cred); rerr != nil {
+			if rerr := c.revoke(ctx, s, res.Credential); rerr != nil {
 				err = errors.Join(err, rerr)
 			}
 		default:
@@ -243,7 +245,7 @@ func (c *core) connect(ctx context.Context, d *draft, res refreshed) (Connection
 // revokeUnlessStored waits until the Store tells what became of a connection that
 // it may have taken, and gives the grant back if it has not. If the process ends
 // first, the grant lives on at the provider, unused.
-func (c *core) revokeUnlessStored(d *draft, res refreshed) {
+func (c *core) revokeUnlessStored(d *draft, res Grant) {
 	ctx := context.Background()
 	for wait := saveRetryMin; ; wait = min(2*wait, c.policy.saveRetryMax()) {
 		tctx, cancel := context.WithTimeout(ctx, c.policy.SaveTimeout)
@@ -255,9 +257,9 @@ func (c *core) revokeUnlessStored(d *draft, res refreshed) {
 		case err == nil:
 			rctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 			defer cancel()
-			if err := c.revoke(rctx, d.subject(res.cred), res.cred); err != nil {
+			if err := c.revoke(rctx, d.subject(res.Credential), res.Credential); err != nil {
 				c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection that was not stored was not revoked",
-					slog.String("connection", d.subject(res.cred).name()), slog.String("error", err.Error()))
+					slog.String("connection", d.subject(res.Credential).name()), slog.String("error", err.Error()))
 			}
 			return
 		}
@@ -288,7 +290,7 @@ func (c *core) insist(ctx context.Context, write func(context.Context) error) er
 }
 
 // putConnection creates the row, or replaces the credential in the one there is.
-func (c *core) putConnection(ctx context.Context, d *draft, p *private, res refreshed) (connection, bool, error) {
+func (c *core) putConnection(ctx context.Context, d *draft, p *private, res Grant) (connection, bool, error) {
 	for {
 		s, created, err := c.rowFor(ctx, d)
 		if err != nil {
@@ -348,7 +350,7 @@ func (c *core) newRow(d *draft) (connection, error) {
 
 // fill writes a new credential and what came with it into a row. It takes a new
 // fence, so that whatever refresh is under way comes too late to undo it.
-func (c *core) fill(s *connection, d *draft, p *private, res refreshed) error {
+func (c *core) fill(s *connection, d *draft, p *private, res Grant) error {
 	st := &s.rec.State
 	st.Fence++
 	st.TokenFence = st.Fence
@@ -356,8 +358,8 @@ func (c *core) fill(s *connection, d *draft, p *private, res refreshed) error {
 	st.Grant = d.grant
 	st.Holder, st.Beat, st.Sent = "", time.Time{}, false
 	expires := p.cred.Expiry()
-	mergeFresh(st, record.State{IssuedAt: res.issued, ExpiresAt: expires, RefreshedAt: st.RefreshedAt})
-	if m, ok := c.modes[AuthMode(d.integration.entry.AuthMode)].(refresher); ok && m.canRefresh(d.subject(p.cred), p.cred) {
+	mergeFresh(st, record.State{IssuedAt: res.IssuedAt, ExpiresAt: expires, RefreshedAt: st.RefreshedAt})
+	if m, ok := c.mode(d.integration.entry).(Refresher); ok && m.CanRefresh(d.subject(p.cred)) {
 		st.DueAt = c.policy.due(res, expires, d.integration.entry)
 	}
 	st.UpdatedAt = c.now()

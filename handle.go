@@ -22,7 +22,7 @@ type handle struct {
 // snapshot is what a handle knows of its connection. It is not changed.
 type snapshot struct {
 	outcome
-	subject *subject // with the credential of outcome
+	subject *Subject // with the credential of outcome
 	base    *url.URL // of the provider's API; nil when it has none
 	baseErr error    // why there is none although the provider has one
 	token   *oauth2.Token
@@ -66,10 +66,10 @@ func (h *handle) get(ctx context.Context) (*snapshot, error) {
 }
 
 // keep makes a snapshot of an outcome and remembers it.
-func (h *handle) keep(subj *subject, out outcome, read time.Time) *snapshot {
+func (h *handle) keep(subj *Subject, out outcome, read time.Time) *snapshot {
 	s := &snapshot{outcome: out, subject: subj.withCredential(out.cred), token: oauth2Token(out.cred), read: read}
 	if b := subj.provider.BaseURL; b != nil {
-		if s.base, s.baseErr = b.Expand(s.subject.env(h.core)); s.baseErr != nil {
+		if s.base, s.baseErr = b.Expand(s.subject.env()); s.baseErr != nil {
 			s.base, s.baseErr = nil, configError(s.baseErr)
 		}
 	}

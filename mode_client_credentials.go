@@ -19,53 +19,49 @@ type clientCredentialsMode struct{}
 // no lifetime. Most servers give an hour.
 const defaultClientCredentialsLife = 55 * time.Minute
 
-func (m clientCredentialsMode) create(ctx context.Context, c *core, s *subject) (refreshed, error) {
+func (m clientCredentialsMode) Create(ctx context.Context, s *Subject) (Grant, error) {
 	cred := *s.private.cred.(*ClientCredentials)
 	v, err := checkFields(s.provider.Credentials, map[string]string{
 		"client_id": cred.ClientID, "client_secret": cred.ClientSecret.Reveal(),
 		"client_certificate": cred.Certificate.Reveal(), "client_private_key": cred.PrivateKey.Reveal(),
 	})
 	if err != nil {
-		return refreshed{}, err
+		return Grant{}, err
 	}
 	cred.ClientID, cred.ClientSecret = v["client_id"], NewSecret(v["client_secret"])
 	cred.Certificate, cred.PrivateKey = NewSecret(v["client_certificate"]), NewSecret(v["client_private_key"])
 	if cred.ClientID == "" {
-		return refreshed{}, &FieldError{Field: "credential.client_id", Reason: "is required"}
+		return Grant{}, &FieldError{Field: "credential.client_id", Reason: "is required"}
 	}
-	res := m.refresh(ctx, c, s.withCredential(&cred), &cred)
-	if res.err != nil {
-		return refreshed{}, newTokenError(res.err)
-	}
-	return res, nil
+	return m.Refresh(ctx, s.withCredential(&cred))
 }
 
-func (m clientCredentialsMode) imported(_ context.Context, c *core, s *subject, _ bool) (refreshed, error) {
+func (m clientCredentialsMode) Import(_ context.Context, s *Subject, _ bool) (Grant, error) {
 	cred := s.private.cred.(*ClientCredentials)
 	if cred.ClientID == "" {
-		return refreshed{}, &FieldError{Field: "credential.client_id", Reason: "is required"}
+		return Grant{}, &FieldError{Field: "credential.client_id", Reason: "is required"}
 	}
 	if err := checkText("credential.token", cred.Token.Reveal(), 1, maxToken, printableASCII); err != nil {
-		return refreshed{}, err
+		return Grant{}, err
 	}
 	if err := checkExpiry(cred.ExpiresAt); err != nil {
-		return refreshed{}, err
+		return Grant{}, err
 	}
-	return refreshed{cred: cred, issued: c.now()}, nil
+	return Grant{Credential: cred, IssuedAt: s.core.now()}, nil
 }
 
-func (clientCredentialsMode) canRefresh(*subject, Credential) bool { return true }
+func (clientCredentialsMode) CanRefresh(*Subject) bool { return true }
 
-func (clientCredentialsMode) refresh(ctx context.Context, c *core, s *subject, cred Credential) refreshed {
-	old := cred.(*ClientCredentials)
-	call, err := s.clientCredentialsCall(c)
+func (clientCredentialsMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
+	old := s.private.cred.(*ClientCredentials)
+	call, err := s.clientCredentialsCall()
 	if err != nil {
-		return refreshed{err: &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}}
+		return Grant{}, badData(err)
 	}
-	issued := c.now()
-	answer, failure := oauth.Send(ctx, c.tokenHTTP, call, c.now)
+	issued := s.core.now()
+	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
 	if failure != nil {
-		return refreshed{err: withoutGrant(failure)}
+		return Grant{}, newTokenError(withoutGrant(failure))
 	}
 	next := *old
 	next.Token = NewSecret(answer.AccessToken)
@@ -74,7 +70,7 @@ func (clientCredentialsMode) refresh(ctx context.Context, c *core, s *subject, c
 	if answer.HasScope {
 		next.Scopes = splitScopes(answer.Scope, s.provider.ScopeSeparator)
 	}
-	return refreshed{cred: &next, captured: s.capture(answer, nil), issued: issued, answered: c.now()}
+	return Grant{Credential: &next, Captured: s.capture(answer, nil), IssuedAt: issued, answered: s.core.now()}, nil
 }
 
 // withoutGrant corrects the class of a failure for a call that spends nothing:
@@ -88,8 +84,8 @@ func withoutGrant(e *oauth.Error) *oauth.Error {
 	return &n
 }
 
-func (s *subject) clientCredentialsCall(c *core) (*oauth.Call, error) {
-	call, err := s.tokenCall(c)
+func (s *Subject) clientCredentialsCall() (*oauth.Call, error) {
+	call, err := s.tokenCall()
 	if err != nil {
 		return nil, err
 	}
@@ -99,10 +95,10 @@ func (s *subject) clientCredentialsCall(c *core) (*oauth.Call, error) {
 	if scopes := strings.Split(s.config["oauth_scopes"], ","); scopes[0] != "" {
 		call.Params["scope"] = strings.Join(slices.DeleteFunc(scopes, func(s string) bool { return s == "" }), s.provider.ScopeSeparator)
 	}
-	return call, s.addParams(c, call, s.provider.TokenParams)
+	return call, s.addParams(call, s.provider.TokenParams)
 }
 
-func (clientCredentialsMode) attach(c *core, s *subject, req *http.Request) error {
+func (clientCredentialsMode) Attach(_ context.Context, s *Subject, req *http.Request) error {
 	cred := s.private.cred.(*ClientCredentials)
-	return c.attachParts(s, req, func(h http.Header) { h.Set("Authorization", "Bearer "+cred.Token.Reveal()) })
+	return s.attachParts(req, func(h http.Header) { h.Set("Authorization", "Bearer "+cred.Token.Reveal()) })
 }

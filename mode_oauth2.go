@@ -25,12 +25,12 @@ type oauth2Mode struct{}
 // security of the flow rests on them.
 var reservedParams = []string{"client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method"}
 
-func (oauth2Mode) begin(c *core, s *subject, a *authorization) (*url.URL, error) {
+func (oauth2Mode) Begin(_ context.Context, s *Subject, f *Flow) (*url.URL, error) {
 	e := s.provider
 	if e.AuthorizationURL == nil {
 		return nil, fmt.Errorf("%w: this provider's authorizations begin at the provider", ErrWrongMode)
 	}
-	env := s.env(c)
+	env := s.env()
 	target, err := e.AuthorizationURL.Expand(env)
 	if err != nil {
 		return nil, configError(err)
@@ -47,19 +47,19 @@ func (oauth2Mode) begin(c *core, s *subject, a *authorization) (*url.URL, error)
 		}
 	}
 	for _, name := range reservedParams {
-		if renamed := e.AuthorizationParamNames[name]; renamed != "" && a.Params[renamed] != "" {
+		if renamed := e.AuthorizationParamNames[name]; renamed != "" && f.Params[renamed] != "" {
 			return nil, &FieldError{Field: "params." + renamed, Reason: "cannot be set"}
 		}
 	}
-	maps.Copy(params, a.Params)
+	maps.Copy(params, f.Params)
 	params["client_id"] = id
-	params["redirect_uri"] = a.RedirectURL
-	params["state"] = a.state
-	if len(a.Scopes) > 0 {
-		params["scope"] = strings.Join(a.Scopes, e.ScopeSeparator)
+	params["redirect_uri"] = f.RedirectURL
+	params["state"] = f.State
+	if len(f.Scopes) > 0 {
+		params["scope"] = strings.Join(f.Scopes, e.ScopeSeparator)
 	}
-	if a.Verifier != "" {
-		sum := sha256.Sum256([]byte(a.Verifier))
+	if f.Verifier != "" {
+		sum := sha256.Sum256([]byte(f.Verifier))
 		params["code_challenge"] = base64.RawURLEncoding.EncodeToString(sum[:])
 		params["code_challenge_method"] = "S256"
 	}
@@ -109,57 +109,57 @@ func rawQuery(s string) string {
 	return strings.NewReplacer("&", "%26", "#", "%23", " ", "%20").Replace(s)
 }
 
-func (oauth2Mode) complete(ctx context.Context, c *core, s *subject, a *authorization, callback url.Values) (refreshed, error) {
+func (oauth2Mode) Complete(ctx context.Context, s *Subject, f *Flow, callback url.Values) (Grant, error) {
 	e := s.provider
-	call, err := s.tokenCall(c)
+	call, err := s.tokenCall()
 	if err != nil {
-		return refreshed{}, err
+		return Grant{}, err
 	}
 	call.Params["grant_type"] = cmp.Or(e.TokenGrant, "authorization_code")
 	call.Params["code"] = callback.Get(e.CodeParam)
-	call.Params["redirect_uri"] = a.RedirectURL
-	if a.Verifier != "" {
-		call.Params["code_verifier"] = a.Verifier
+	call.Params["redirect_uri"] = f.RedirectURL
+	if f.Verifier != "" {
+		call.Params["code_verifier"] = f.Verifier
 	}
-	if err := s.addParams(c, call, e.TokenParams); err != nil {
-		return refreshed{}, err
+	if err := s.addParams(call, e.TokenParams); err != nil {
+		return Grant{}, err
 	}
-	issued := c.now()
-	answer, failure := oauth.Send(ctx, c.tokenHTTP, call, c.now)
+	issued := s.core.now()
+	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
 	if failure != nil {
-		return refreshed{}, newTokenError(failure)
+		return Grant{}, newTokenError(failure)
 	}
 	token := &OAuth2Token{}
 	if own, ok := s.private.cred.(*OAuth2Token); ok {
 		token.ClientID, token.ClientSecret = own.ClientID, own.ClientSecret
 	}
-	return refreshed{cred: s.token(token, answer, issued), captured: s.capture(answer, callback), issued: issued, answered: c.now()}, nil
+	return Grant{Credential: s.token(token, answer, issued), Captured: s.capture(answer, callback), IssuedAt: issued, answered: s.core.now()}, nil
 }
 
-func (oauth2Mode) imported(_ context.Context, c *core, s *subject, _ bool) (refreshed, error) {
+func (oauth2Mode) Import(_ context.Context, s *Subject, _ bool) (Grant, error) {
 	token := s.private.cred.(*OAuth2Token)
 	for name, v := range map[string]Secret{"access_token": token.AccessToken, "refresh_token": token.RefreshToken} {
 		if err := checkText("credential."+name, v.Reveal(), 0, maxToken, printableASCII); err != nil {
-			return refreshed{}, err
+			return Grant{}, err
 		}
 	}
 	if err := checkImported(token); err != nil {
-		return refreshed{}, err
+		return Grant{}, err
 	}
 	if token.AccessToken.IsZero() && token.RefreshToken.IsZero() {
-		return refreshed{}, &FieldError{Field: "credential.access_token", Reason: "is required"}
+		return Grant{}, &FieldError{Field: "credential.access_token", Reason: "is required"}
 	}
 	if (token.ClientID == "") != token.ClientSecret.IsZero() && s.provider.ClientAuth != spec.ClientAuthNone {
-		return refreshed{}, &FieldError{Field: "credential.client_id", Reason: "goes with a client secret"}
+		return Grant{}, &FieldError{Field: "credential.client_id", Reason: "goes with a client secret"}
 	}
-	now := c.now()
+	now := s.core.now()
 	if token.AccessToken.IsZero() {
 		// There is only the means to get one.
 		t := *token
 		t.ExpiresAt = now
 		token = &t
 	}
-	return refreshed{cred: token, issued: now}, nil
+	return Grant{Credential: token, IssuedAt: now}, nil
 }
 
 // checkImported checks what comes with tokens that were obtained elsewhere.
@@ -187,52 +187,52 @@ func checkExpiry(t time.Time) error {
 	return &FieldError{Field: "credential.expires_at", Reason: "must be within the years 1970 to 9999"}
 }
 
-func (oauth2Mode) canRefresh(s *subject, cred Credential) bool {
-	token, ok := cred.(*OAuth2Token)
+func (oauth2Mode) CanRefresh(s *Subject) bool {
+	token, ok := s.private.cred.(*OAuth2Token)
 	return ok && !token.RefreshToken.IsZero() && s.provider.Refresh.Grant == spec.GrantRefreshToken
 }
 
-func (oauth2Mode) refresh(ctx context.Context, c *core, s *subject, cred Credential) refreshed {
-	old := cred.(*OAuth2Token)
-	call, err := s.refreshCall(c, old)
+func (oauth2Mode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
+	old := s.private.cred.(*OAuth2Token)
+	call, err := s.refreshCall(old)
 	if err != nil {
-		return refreshed{err: &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}}
+		return Grant{}, badData(err)
 	}
-	issued := c.now()
-	answer, failure := oauth.Send(ctx, c.tokenHTTP, call, c.now)
+	issued := s.core.now()
+	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
 	if answer == nil {
-		return refreshed{err: failure}
+		return Grant{}, newTokenError(failure)
 	}
 	if failure != nil {
 		kept := *old
 		kept.RefreshToken = NewSecret(answer.RefreshToken)
-		return refreshed{cred: &kept, issued: issued, err: failure}
+		return Grant{Credential: &kept, IssuedAt: issued}, newTokenError(failure)
 	}
 	torn := answer.Torn && answer.RefreshToken == "" && s.provider.Refresh.Rotation != "none"
-	return refreshed{cred: s.token(old, answer, issued), captured: s.capture(answer, nil), issued: issued, answered: c.now(), torn: torn}
+	return Grant{Credential: s.token(old, answer, issued), Captured: s.capture(answer, nil), IssuedAt: issued, answered: s.core.now(), torn: torn}, nil
 }
 
-func (s *subject) refreshCall(c *core, old *OAuth2Token) (*oauth.Call, error) {
-	call, err := s.tokenCall(c)
+func (s *Subject) refreshCall(old *OAuth2Token) (*oauth.Call, error) {
+	call, err := s.tokenCall()
 	if err != nil {
 		return nil, err
 	}
-	if call.URL, err = s.refreshURL(s.env(c)); err != nil {
+	if call.URL, err = s.refreshURL(s.env()); err != nil {
 		return nil, err
 	}
 	call.Params["grant_type"] = cmp.Or(s.provider.Refresh.GrantType, "refresh_token")
 	call.Params["refresh_token"] = old.RefreshToken.Reveal()
-	return call, s.addParams(c, call, s.provider.RefreshParams)
+	return call, s.addParams(call, s.provider.RefreshParams)
 }
 
-func (oauth2Mode) attach(c *core, s *subject, req *http.Request) error {
+func (oauth2Mode) Attach(_ context.Context, s *Subject, req *http.Request) error {
 	token := s.private.cred.(*OAuth2Token)
-	return c.attachParts(s, req, func(h http.Header) { h.Set("Authorization", "Bearer "+token.AccessToken.Reveal()) })
+	return s.attachParts(req, func(h http.Header) { h.Set("Authorization", "Bearer "+token.AccessToken.Reveal()) })
 }
 
-func (oauth2Mode) revoke(ctx context.Context, c *core, s *subject, cred Credential) error {
-	token := cred.(*OAuth2Token)
-	return c.revokeToken(ctx, s, token.AccessToken, token.RefreshToken)
+func (oauth2Mode) Revoke(ctx context.Context, s *Subject) error {
+	token := s.private.cred.(*OAuth2Token)
+	return s.revokeToken(ctx, token.AccessToken, token.RefreshToken)
 }
 
 // tornLife is how long an access token is used whose lifetime was cut off with
@@ -241,7 +241,7 @@ const tornLife = 5 * time.Minute
 
 // token is the credential that an answer makes of the one before. A refresh
 // token that is not answered stays as it is (RFC 6749 section 6).
-func (s *subject) token(old *OAuth2Token, answer *oauth.Answer, issued time.Time) *OAuth2Token {
+func (s *Subject) token(old *OAuth2Token, answer *oauth.Answer, issued time.Time) *OAuth2Token {
 	t := *old
 	t.AccessToken = NewSecret(answer.AccessToken)
 	if answer.RefreshToken != "" {

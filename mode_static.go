@@ -9,20 +9,20 @@ import (
 // BASIC and NONE.
 type staticMode struct{}
 
-func (staticMode) create(ctx context.Context, c *core, s *subject) (refreshed, error) {
-	return staticMode{}.imported(ctx, c, s, true)
+func (staticMode) Create(ctx context.Context, s *Subject) (Grant, error) {
+	return staticMode{}.Import(ctx, s, true)
 }
 
-func (staticMode) imported(ctx context.Context, c *core, s *subject, verify bool) (refreshed, error) {
+func (staticMode) Import(ctx context.Context, s *Subject, verify bool) (Grant, error) {
 	cred, err := checkStatic(s)
 	if err == nil && verify {
-		err = c.verify(ctx, s.withCredential(cred))
+		err = s.withCredential(cred).verify(ctx)
 	}
-	return refreshed{cred: cred, issued: c.now()}, err
+	return Grant{Credential: cred, IssuedAt: s.core.now()}, err
 }
 
-func (staticMode) attach(c *core, s *subject, req *http.Request) error {
-	return c.attachParts(s, req, func(h http.Header) {
+func (staticMode) Attach(_ context.Context, s *Subject, req *http.Request) error {
+	return s.attachParts(req, func(h http.Header) {
 		if cred, ok := s.private.cred.(*Basic); ok {
 			h.Set("Authorization", basicAuth(cred.Username.Reveal(), cred.Password.Reveal()))
 		}
@@ -30,7 +30,7 @@ func (staticMode) attach(c *core, s *subject, req *http.Request) error {
 }
 
 // checkStatic applies the provider's rules for what the user types in.
-func checkStatic(s *subject) (Credential, error) {
+func checkStatic(s *Subject) (Credential, error) {
 	switch cred := s.private.cred.(type) {
 	case *APIKey:
 		v, err := checkFields(s.provider.Credentials, map[string]string{"apiKey": cred.Key.Reveal()})

@@ -118,10 +118,10 @@ type attempt struct {
 
 	row  store.Row
 	rec  *record.Connection
-	subj *subject
+	subj *Subject
 	priv *private
 
-	refresher refresher
+	refresher Refresher
 	watch     watch
 	lease     lease
 	sentFirst time.Time // monotonic, of the first request under the lease
@@ -218,7 +218,7 @@ func (a *attempt) load() error {
 	if subj.integration.Deleting {
 		return ErrNotFound
 	}
-	a.refresher, _ = a.modes[AuthMode(subj.provider.AuthMode)].(refresher)
+	a.refresher, _ = a.mode(subj.provider).(Refresher)
 	return a.keys.Prepare()
 }
 
@@ -248,7 +248,7 @@ func (a *attempt) settled() (outcome, bool) {
 	case w.reason <= whenDue && (s.DueAt.IsZero() || now.Before(s.DueAt)),
 		w.reason > whenDue && s.Gen > w.after && works(s, now):
 		return out, true
-	case a.refresher == nil || !a.refresher.canRefresh(a.subj, a.priv.cred):
+	case a.refresher == nil || !a.refresher.CanRefresh(a.subj):
 		out.err = ErrNotRefreshable
 		return out, true
 	case w.reason == explicit:

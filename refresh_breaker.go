@@ -35,7 +35,7 @@ type breakers struct {
 }
 
 type breaker struct {
-	subject *subject // whose attempt opened it
+	subject *Subject // whose attempt opened it
 	failure Failure
 	since   time.Time
 	next    time.Time // of the next attempt, monotonic
@@ -44,7 +44,7 @@ type breaker struct {
 
 // remaining is for how long nothing may be sent on behalf of s, and why. It is
 // zero for the one who may, and finds out for the others: they wait on.
-func (bs *breakers) remaining(s *subject, key clientKey) (time.Duration, Failure) {
+func (bs *breakers) remaining(s *Subject, key clientKey) (time.Duration, Failure) {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	b := bs.open[key]
@@ -60,11 +60,11 @@ func (bs *breakers) remaining(s *subject, key clientKey) (time.Duration, Failure
 
 // outdated says whether the integration was edited since the provider refused
 // it: that may have been the help it needed.
-func (b *breaker) outdated(s *subject) bool { return b.subject.integration.Gen != s.integration.Gen }
+func (b *breaker) outdated(s *Subject) bool { return b.subject.integration.Gen != s.integration.Gen }
 
 // refusal takes in that the provider refused the client. It says for how long it
 // is not asked again, and whether that is news.
-func (bs *breakers) refusal(s *subject, key clientKey, f Failure) (pause time.Duration, opened bool) {
+func (bs *breakers) refusal(s *Subject, key clientKey, f Failure) (pause time.Duration, opened bool) {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
 	b := bs.open[key]
@@ -126,8 +126,8 @@ func (bs *breakers) list(now time.Time) []OpenBreaker {
 
 // clientKey tells applications apart the way the token endpoint does. ok is
 // false when the provider's data gives no address to ask at.
-func (s *subject) clientKey(c *core) (key clientKey, ok bool) {
-	target, err := s.refreshURL(s.env(c))
+func (s *Subject) clientKey() (key clientKey, ok bool) {
+	target, err := s.refreshURL(s.env())
 	if err != nil {
 		return key, false
 	}
@@ -138,7 +138,7 @@ func (s *subject) clientKey(c *core) (key clientKey, ok bool) {
 // refused answers in place of a provider that turns the application away. A
 // refresh that the application asks for in so many words is tried all the same.
 func (a *attempt) refused() (outcome, bool) {
-	key, ok := a.subj.clientKey(a.core)
+	key, ok := a.subj.clientKey()
 	if !ok || a.flight.want.reason == explicit {
 		return outcome{}, false
 	}
@@ -156,7 +156,7 @@ func (a *attempt) clientRefused(err *oauth.Error) (pause time.Duration, opened b
 	if !refusesClient(err) {
 		return 0, false
 	}
-	key, ok := a.subj.clientKey(a.core)
+	key, ok := a.subj.clientKey()
 	if !ok {
 		return 0, false
 	}
@@ -169,7 +169,7 @@ func refusesClient(err *oauth.Error) bool { return err.Class == oauth.Config && 
 
 // clientAccepted takes in an answer that shows that the application is known.
 func (a *attempt) clientAccepted() {
-	if key, ok := a.subj.clientKey(a.core); ok && a.breakers.acceptance(key) {
+	if key, ok := a.subj.clientKey(); ok && a.breakers.acceptance(key) {
 		a.emit(a.ctx, a.subj.event(EventIntegrationAccepted, nil))
 	}
 }

@@ -31,7 +31,7 @@ func (a *attempt) spend() (over bool) {
 		}
 		a.counts.exchanges.Add(1)
 		res := a.exchange()
-		if res.cred != nil {
+		if res.Credential != nil {
 			a.keep(res)
 			return true
 		}
@@ -61,7 +61,9 @@ func (a *attempt) exchange() (res refreshed) {
 			res = refreshed{err: &oauth.Error{Class: oauth.Ambiguous, Code: "panic"}}
 		}
 	}()
-	return a.refresher.refresh(ctx, a.core, a.subj, a.priv.cred)
+	began := a.now()
+	g, err := a.refresher.Refresh(ctx, a.subj)
+	return newRefreshed(g, err, began)
 }
 
 // condemned decides on an answer that says the grant is dead, which so many said

@@ -304,7 +304,7 @@ func TestEditDuringRefresh(t *testing.T) {
 // panicking is a mode whose refresh panics.
 type panicking struct{ oauth2Mode }
 
-func (panicking) refresh(context.Context, *core, *subject, Credential) refreshed {
+func (panicking) Refresh(context.Context, *Subject) (Grant, error) {
 	panic("secret-canary")
 }
 

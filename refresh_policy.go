@@ -136,14 +136,14 @@ func (p RefreshPolicy) early(lifetime time.Duration, provider *spec.Entry) time.
 // A token's life begins somewhere between asking and the answer. For its expiry
 // the earlier moment counts, so that it is not used too long, and for this the
 // later one, so that it is not replaced too soon.
-func (p RefreshPolicy) due(res refreshed, expires time.Time, provider *spec.Entry) time.Time {
-	idle := idleDue(res.issued, provider)
+func (p RefreshPolicy) due(res Grant, expires time.Time, provider *spec.Entry) time.Time {
+	idle := idleDue(res.IssuedAt, provider)
 	if expires.IsZero() {
 		return idle
 	}
-	margin := p.early(expires.Sub(res.issued), provider)
-	onTheWay := max(0, res.answered.Sub(res.issued))
-	at := earliest(expires.Add(onTheWay-margin+jitter(margin/10)), expires.Add(-skew(res.issued, expires)))
+	margin := p.early(expires.Sub(res.IssuedAt), provider)
+	onTheWay := max(0, res.answered.Sub(res.IssuedAt))
+	at := earliest(expires.Add(onTheWay-margin+jitter(margin/10)), expires.Add(-skew(res.IssuedAt, expires)))
 	if !idle.IsZero() {
 		at = earliest(at, idle)
 	}

@@ -25,11 +25,11 @@ type received struct {
 // when it is durable, or cannot become so because the row or the Store is gone.
 func (a *attempt) keep(res refreshed) {
 	fresh := a.freshState(res)
-	got := received{fence: a.lease.fence, holder: a.lease.holder, cred: res.cred, captured: res.captured, state: fresh}
+	got := received{fence: a.lease.fence, holder: a.lease.holder, cred: res.Credential, captured: res.Captured, state: fresh}
 	unsaved := UnsavedToken{Connection: a.subj.name(), Since: a.now()}
 	a.flight.setUnsaved(unsaved)
 	if res.err == nil {
-		out := outcome{cred: res.cred, gen: a.lease.gen + 1, issued: res.issued, expires: fresh.ExpiresAt, due: fresh.DueAt, tried: true}
+		out := outcome{cred: res.Credential, gen: a.lease.gen + 1, issued: res.IssuedAt, expires: fresh.ExpiresAt, due: fresh.DueAt, tried: true}
 		a.flight.publish(out)
 	}
 	err := a.save(got)
@@ -53,7 +53,7 @@ func (a *attempt) keep(res refreshed) {
 		a.emit(a.ctx, a.subj.event(EventRefreshFailed, cause))
 	default:
 		a.emit(a.ctx, a.subj.event(EventRefreshed, nil))
-		if before, after := scopesOf(a.priv.cred), scopesOf(res.cred); len(after) > 0 && !slices.Equal(before, after) {
+		if before, after := scopesOf(a.priv.cred), scopesOf(res.Credential); len(after) > 0 && !slices.Equal(before, after) {
 			a.emit(a.ctx, a.subj.event(EventScopeChanged, nil))
 		}
 	}
@@ -61,12 +61,12 @@ func (a *attempt) keep(res refreshed) {
 
 // freshState is what a commit writes into the state, apart from lease and fence.
 func (a *attempt) freshState(res refreshed) record.State {
-	expires := res.cred.Expiry()
+	expires := res.Credential.Expiry()
 	fresh := record.State{
-		IssuedAt: res.issued, ExpiresAt: expires,
-		DueAt: a.policy.due(res, expires, a.subj.provider), RefreshedAt: a.now(),
+		IssuedAt: res.IssuedAt, ExpiresAt: expires,
+		DueAt: a.policy.due(res.Grant, expires, a.subj.provider), RefreshedAt: a.now(),
 	}
-	if !a.refresher.canRefresh(a.subj, res.cred) {
+	if !a.refresher.CanRefresh(a.subj.withCredential(res.Credential)) {
 		fresh.DueAt = time.Time{}
 	}
 	if res.torn {

@@ -11,9 +11,11 @@ import (
 	"github.com/tieline/tieline/store"
 )
 
-// subject is a connection, stored or about to be, with everything that its
-// provider's data can refer to.
-type subject struct {
+// Subject is what the steps of a [Mode] work on: a connection, stored or about to
+// be, with everything that its provider's data can refer to, and the means to reach
+// the provider. It is valid during the step that it was given to.
+type Subject struct {
+	core        *core
 	provider    *spec.Entry
 	integration *record.Integration
 
@@ -27,7 +29,7 @@ type subject struct {
 
 // newSubject puts together a subject. A captured value gives way to one that
 // the application or the user has given.
-func newSubject(i *integration, id string, plain map[string]string, p *private) *subject {
+func (c *core) newSubject(i *integration, id string, plain map[string]string, p *private) *Subject {
 	config := i.config()
 	maps.Copy(config, p.captured)
 	for _, m := range []map[string]string{plain, p.secrets} {
@@ -37,14 +39,14 @@ func newSubject(i *integration, id string, plain map[string]string, p *private) 
 			}
 		}
 	}
-	return &subject{
-		provider: i.entry, integration: i.rec, integrationID: i.row.ID, key: i.row.Unique, id: id,
+	return &Subject{
+		core: c, provider: i.entry, integration: i.rec, integrationID: i.row.ID, key: i.row.Unique, id: id,
 		app: i.private.app, config: config, private: p,
 	}
 }
 
 // subject reads what belongs to a stored connection.
-func (c *core) subject(ctx context.Context, row store.Row, rec *record.Connection) (*subject, error) {
+func (c *core) subject(ctx context.Context, row store.Row, rec *record.Connection) (*Subject, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.policy.SaveTimeout)
 	defer cancel()
 	i, err := c.integrationByID(ctx, row.Parent)
@@ -59,22 +61,22 @@ func (c *core) subject(ctx context.Context, row store.Row, rec *record.Connectio
 	if err != nil {
 		return nil, err
 	}
-	return newSubject(i, connectionID(row), public.Config, private), nil
+	return c.newSubject(i, connectionID(row), public.Config, private), nil
 }
 
 // withCredential is the same connection with another credential.
-func (s *subject) withCredential(cred Credential) *subject {
+func (s *Subject) withCredential(cred Credential) *Subject {
 	n := *s
 	n.private = s.private.with(cred, nil)
 	return &n
 }
 
 // env gives the templates of one request their values.
-func (s *subject) env(c *core) *template.Env {
-	return &template.Env{Lookup: s.lookup, Now: c.now, Rand: c.rand}
+func (s *Subject) env() *template.Env {
+	return &template.Env{Lookup: s.lookup, Now: s.core.now, Rand: s.core.rand}
 }
 
-func (s *subject) lookup(ref template.Ref) (string, bool) {
+func (s *Subject) lookup(ref template.Ref) (string, bool) {
 	switch ref.Space {
 	case "connectionConfig":
 		v, ok := s.config[ref.Name]
@@ -97,7 +99,7 @@ func (s *subject) lookup(ref template.Ref) (string, bool) {
 
 // client is the application's identity at the provider: the connection's own
 // where it has one, else the integration's.
-func (s *subject) client() (id, secret string) {
+func (s *Subject) client() (id, secret string) {
 	switch cred := s.private.cred.(type) {
 	case *OAuth2Token:
 		if cred.ClientID != "" {
@@ -123,7 +125,7 @@ const (
 )
 
 // forgiveness is the provider's, a while after it accepted the token first.
-func (s *subject) forgiveness(after time.Duration) forgiveness {
+func (s *Subject) forgiveness(after time.Duration) forgiveness {
 	r := &s.provider.Refresh
 	switch {
 	case r.Rotation == "none", r.Reuse == "ignore", after < r.Grace:
@@ -137,14 +139,14 @@ func (s *subject) forgiveness(after time.Duration) forgiveness {
 
 // sharesClient says whether the connection is refreshed as every other one of
 // its integration: by the same client, at the same address.
-func (s *subject) sharesClient() bool {
+func (s *Subject) sharesClient() bool {
 	id, _ := s.client()
 	app, ok := oauthApp(s.app)
 	return ok && app.ClientID == id && s.provider.RefreshURL != nil && len(s.provider.RefreshURL.Refs()) == 0
 }
 
-func (s *subject) name() string { return s.key + "/" + s.id }
+func (s *Subject) name() string { return s.key + "/" + s.id }
 
-func (s *subject) event(t EventType, err error) Event {
+func (s *Subject) event(t EventType, err error) Event {
 	return Event{Type: t, Integration: s.key, Connection: s.id, Provider: s.provider.Name, Err: err}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -76,6 +77,14 @@ type Config struct {
 	// look every time.
 	MaxStale time.Duration
 
+	// Modes are auth modes of the application's own, and replacements of built-in
+	// ones. A provider's entry names one of its own by an auth_mode that begins
+	// with "X_".
+	Modes map[AuthMode]Mode
+	// ProviderModes are the modes of single providers, by the provider's name. They
+	// go before the provider's auth mode.
+	ProviderModes map[string]Mode
+
 	// OnEvent is told what happens to connections. It is called while nothing
 	// is locked, from the goroutine that did it, and should return soon. A panic
 	// in it is contained.
@@ -136,13 +145,14 @@ type core struct {
 	apiHTTP   http.RoundTripper // everything else
 	closeIdle func()
 
-	modes    map[AuthMode]mode
-	flights  flights
-	breakers breakers
-	counts   counts
-	tasks    tasks
-	touching atomic.Int64
-	scratch  sync.Pool // of *[]byte, for what was decrypted and not decoded yet
+	modes         map[AuthMode]Mode
+	providerModes map[string]Mode
+	flights       flights
+	breakers      breakers
+	counts        counts
+	tasks         tasks
+	touching      atomic.Int64
+	scratch       sync.Pool // of *[]byte, for what was decrypted and not decoded yet
 }
 
 // New checks the Config and makes a Client. It touches neither the network nor
@@ -197,8 +207,10 @@ func newCore(cfg Config) (*core, error) {
 		apiHTTP:   transports.API,
 		closeIdle: transports.CloseIdle,
 
-		modes: builtinModes(),
+		modes:         builtinModes(),
+		providerModes: maps.Clone(cfg.ProviderModes),
 	}
+	maps.Copy(c.modes, cfg.Modes)
 	c.started, c.startNow = time.Now(), c.now()
 	if c.catalog == nil {
 		c.catalog = Builtin()

@@ -21,9 +21,9 @@ const maxToken = 16 << 10
 
 // tokenCall is a request to the provider's token endpoint, without parameters
 // of the grant.
-func (s *subject) tokenCall(c *core) (*oauth.Call, error) {
+func (s *Subject) tokenCall() (*oauth.Call, error) {
 	e := s.provider
-	env := s.env(c)
+	env := s.env()
 	target, err := s.tokenURL(env)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,13 @@ func (s *subject) tokenCall(c *core) (*oauth.Call, error) {
 	return call, nil
 }
 
-func (s *subject) tokenURL(env *template.Env) (*url.URL, error) {
+// badData is about a request that cannot be made of what the provider's entry and
+// the connection say. Nothing was sent.
+func badData(err error) *TokenError {
+	return &TokenError{Class: ClassConfig, Code: "provider_data", Err: err}
+}
+
+func (s *Subject) tokenURL(env *template.Env) (*url.URL, error) {
 	u := s.provider.TokenURL
 	if u == nil {
 		u = s.provider.TokenURLs[string(s.provider.AuthMode)]
@@ -66,7 +72,7 @@ func (s *subject) tokenURL(env *template.Env) (*url.URL, error) {
 }
 
 // refreshURL is where the connection is refreshed.
-func (s *subject) refreshURL(env *template.Env) (*url.URL, error) {
+func (s *Subject) refreshURL(env *template.Env) (*url.URL, error) {
 	u := s.provider.RefreshURL
 	if u == nil {
 		return s.tokenURL(env)
@@ -80,11 +86,11 @@ func (s *subject) refreshURL(env *template.Env) (*url.URL, error) {
 
 // addParams adds what the provider's data says to send beside the grant's own
 // parameters. The data may override those; that is what some providers need.
-func (s *subject) addParams(c *core, call *oauth.Call, tree spec.Tree) error {
+func (s *Subject) addParams(call *oauth.Call, tree spec.Tree) error {
 	if tree.IsZero() {
 		return nil
 	}
-	v, err := tree.Expand(s.env(c))
+	v, err := tree.Expand(s.env())
 	if err != nil {
 		return configError(err)
 	}
@@ -133,7 +139,7 @@ func responseFields(e *spec.Entry) oauth.Fields {
 // expiry is when a token expires that was asked for at issued. fallback is for
 // an answer without a usable lifetime, after what the provider's data says; 0
 // means that such a token is used until it is refused.
-func (s *subject) expiry(answer *oauth.Answer, issued time.Time, fallback time.Duration) time.Time {
+func (s *Subject) expiry(answer *oauth.Answer, issued time.Time, fallback time.Duration) time.Time {
 	r := &s.provider.Refresh
 	d := answer.ExpiresIn
 	if unit := s.provider.ExpiresInUnit; unit > 0 && unit != time.Second {
@@ -157,7 +163,7 @@ func (s *subject) expiry(answer *oauth.Answer, issued time.Time, fallback time.D
 // capture takes from an answer, and from a callback, what the provider's data
 // says is part of the connection. The callback wins. What does not fit its field
 // is left out.
-func (s *subject) capture(answer *oauth.Answer, callback url.Values) map[string]string {
+func (s *Subject) capture(answer *oauth.Answer, callback url.Values) map[string]string {
 	var out map[string]string
 	for _, from := range []spec.CaptureFrom{spec.FromTokenResponse, spec.FromCallback} {
 		for _, cp := range s.provider.Captures {
@@ -192,9 +198,12 @@ func splitScopes(text, separator string) []string {
 }
 
 // revokeToken ends a grant at the provider's revocation endpoint (RFC 7009).
-func (c *core) revokeToken(ctx context.Context, s *subject, access, refresh Secret) error {
+func (s *Subject) revokeToken(ctx context.Context, access, refresh Secret) error {
 	r := s.provider.Revocation
-	env := s.env(c)
+	if r == nil {
+		return nil
+	}
+	env := s.env()
 	target, err := r.URL.Expand(env)
 	if err != nil {
 		return configError(err)
@@ -224,7 +233,7 @@ func (c *core) revokeToken(ctx context.Context, s *subject, access, refresh Secr
 	if err := expandInto(r.Headers, env, call.Header.Set); err != nil {
 		return err
 	}
-	if failure := oauth.Notify(ctx, c.tokenHTTP, call, c.now); failure != nil {
+	if failure := oauth.Notify(ctx, s.core.tokenHTTP, call, s.core.now); failure != nil {
 		return newTokenError(failure)
 	}
 	return nil

@@ -49,16 +49,16 @@ func (e *VerificationError) Temporary() bool {
 
 // verify tries out a credential where the provider's data says how. Endpoints
 // are tried in order; the first good answer counts.
-func (c *core) verify(ctx context.Context, s *subject) error {
+func (s *Subject) verify(ctx context.Context) error {
 	v := s.provider.Verification
 	if v == nil || len(v.Endpoints) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	ctx, cancel := context.WithTimeout(ctx, s.core.policy.Exchange)
 	defer cancel()
 	failure := &VerificationError{}
 	for i := range v.Endpoints {
-		status, err := c.tryOut(ctx, s, v, i)
+		status, err := s.tryOut(ctx, v, i)
 		switch {
 		case isContextError(err) && ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded:
 			return err
@@ -71,8 +71,8 @@ func (c *core) verify(ctx context.Context, s *subject) error {
 }
 
 // tryOut makes one call of a verification. The status is 0 without an answer.
-func (c *core) tryOut(ctx context.Context, s *subject, v *spec.Verification, i int) (int, error) {
-	env := s.env(c)
+func (s *Subject) tryOut(ctx context.Context, v *spec.Verification, i int) (int, error) {
+	env := s.env()
 	base, err := v.BaseURL.Expand(env)
 	if err != nil {
 		return 0, configError(err)
@@ -103,12 +103,12 @@ func (c *core) tryOut(ctx context.Context, s *subject, v *spec.Verification, i i
 	if err := expandInto(v.Headers, env, req.Header.Set); err != nil {
 		return 0, err
 	}
-	if err := c.attach(s, req); err != nil {
+	if err := s.core.attach(s, req); err != nil {
 		return 0, err
 	}
 	// Not a client that follows redirects: a sign-in page is no good answer, and
 	// another host must not see the credential.
-	resp, err := c.apiHTTP.RoundTrip(req)
+	resp, err := s.core.apiHTTP.RoundTrip(req)
 	if err != nil {
 		return 0, outbound.SafeError(ctx, err)
 	}
