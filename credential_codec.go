@@ -1,8 +1,10 @@
 package tieline
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/tieline/tieline/internal/wire"
@@ -15,6 +17,16 @@ const (
 	kindAPIKey
 	kindBasic
 	kindNone
+	kindTwoStep
+	kindJWT
+	kindSignature
+	kindBill
+	kindOAuth1
+	kindTBA
+	kindApp
+	kindCustom
+	kindAWS
+	kindFields
 )
 
 // private is the part of a connection that can be read only with a key: the
@@ -58,8 +70,9 @@ func (p *private) with(cred Credential, captured map[string]string) *private {
 	return n
 }
 
-func (t *OAuth2Token) seal(b []byte) []byte {
-	b = wire.AppendUint(b, kindOAuth2)
+func (t *OAuth2Token) seal(b []byte) []byte { return t.fields(wire.AppendUint(b, kindOAuth2)) }
+
+func (t *OAuth2Token) fields(b []byte) []byte {
 	b = appendSecret(b, t.AccessToken)
 	b = appendSecret(b, t.RefreshToken)
 	b = wire.AppendString(b, t.TokenType)
@@ -93,31 +106,62 @@ func (p *Basic) seal(b []byte) []byte {
 func (*None) seal(b []byte) []byte { return wire.AppendUint(b, kindNone) }
 
 func decodeCredential(r wire.Reader) (Credential, error) {
-	var cred Credential
-	switch kind := r.Uint(); kind {
-	case kindOAuth2:
-		cred = &OAuth2Token{
-			AccessToken: readSecret(&r), RefreshToken: readSecret(&r), TokenType: r.String(), Scopes: r.Strings(),
-			ExpiresAt: r.Time(), ClientID: r.String(), ClientSecret: readSecret(&r), Raw: readSecret(&r),
-		}
-	case kindClientCredentials:
-		cred = &ClientCredentials{
-			ClientID: r.String(), ClientSecret: readSecret(&r), Certificate: readSecret(&r), PrivateKey: readSecret(&r),
-			Token: readSecret(&r), ExpiresAt: r.Time(), Scopes: r.Strings(), Raw: readSecret(&r),
-		}
-	case kindAPIKey:
-		cred = &APIKey{Key: readSecret(&r)}
-	case kindBasic:
-		cred = &Basic{Username: readSecret(&r), Password: readSecret(&r)}
-	case kindNone:
-		cred = &None{}
-	default:
+	kind := r.Uint()
+	cred := readCredential(kind, &r)
+	if cred == nil {
 		return nil, fmt.Errorf("credential of kind %d: %w", kind, wire.ErrMalformed)
 	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
 	return cred, nil
+}
+
+// readCredential answers nil for a kind that does not exist.
+func readCredential(kind uint64, r *wire.Reader) Credential {
+	switch kind {
+	case kindOAuth2:
+		return readOAuth2(r)
+	case kindClientCredentials:
+		return &ClientCredentials{
+			ClientID: r.String(), ClientSecret: readSecret(r), Certificate: readSecret(r), PrivateKey: readSecret(r),
+			Token: readSecret(r), ExpiresAt: r.Time(), Scopes: r.Strings(), Raw: readSecret(r),
+		}
+	case kindAPIKey:
+		return &APIKey{Key: readSecret(r)}
+	case kindBasic:
+		return &Basic{Username: readSecret(r), Password: readSecret(r)}
+	case kindNone:
+		return &None{}
+	case kindTwoStep:
+		return readTwoStep(r)
+	case kindJWT:
+		return readJWT(r)
+	case kindSignature:
+		return readSignature(r)
+	case kindBill:
+		return readBill(r)
+	case kindOAuth1:
+		return readOAuth1(r)
+	case kindTBA:
+		return readTBA(r)
+	case kindApp:
+		return readAppToken(r)
+	case kindCustom:
+		return readCustom(r)
+	case kindAWS:
+		return readAWS(r)
+	case kindFields:
+		return readFields(r)
+	}
+	return nil
+}
+
+func readOAuth2(r *wire.Reader) *OAuth2Token {
+	return &OAuth2Token{
+		AccessToken: readSecret(r), RefreshToken: readSecret(r), TokenType: r.String(), Scopes: r.Strings(),
+		ExpiresAt: r.Time(), ClientID: r.String(), ClientSecret: readSecret(r), Raw: readSecret(r),
+	}
 }
 
 func appendSecret(b []byte, s Secret) []byte { return wire.AppendString(b, s.Reveal()) }
@@ -127,23 +171,15 @@ func readSecret(r *wire.Reader) Secret { return NewSecret(r.String()) }
 // sameCredential says whether two credentials authenticate alike, that is,
 // whether one that was refused is the one that is stored.
 func sameCredential(a, b Credential) bool {
-	if a == nil || b == nil || a.Type() != b.Type() {
+	if isNilCredential(a) || isNilCredential(b) || reflect.TypeOf(a) != reflect.TypeOf(b) {
 		return false
 	}
-	switch a := a.(type) {
-	case *OAuth2Token:
-		return a.AccessToken.Equal(b.(*OAuth2Token).AccessToken)
-	case *ClientCredentials:
-		return a.Token.Equal(b.(*ClientCredentials).Token)
-	case *APIKey:
-		return a.Key.Equal(b.(*APIKey).Key)
-	case *Basic:
-		o := b.(*Basic)
-		return a.Username.Equal(o.Username) && a.Password.Equal(o.Password)
-	case *None:
-		return true
+	x, ok := a.field("accessToken")
+	y, both := b.field("accessToken")
+	if ok && both {
+		return NewSecret(x).Equal(NewSecret(y))
 	}
-	return false
+	return subtle.ConstantTimeCompare(a.seal(nil), b.seal(nil)) == 1
 }
 
 // scopesOf are the granted scopes, sorted, nil when the credential has none or
@@ -155,25 +191,11 @@ func scopesOf(c Credential) []string {
 		scopes = c.Scopes
 	case *ClientCredentials:
 		scopes = c.Scopes
+	case *CustomToken:
+		scopes = c.User.Scopes
 	}
 	return slices.Sorted(slices.Values(scopes))
 }
 
 // isNilCredential also sees a nil pointer in a non-nil interface.
-func isNilCredential(c Credential) bool {
-	switch c := c.(type) {
-	case nil:
-		return true
-	case *OAuth2Token:
-		return c == nil
-	case *ClientCredentials:
-		return c == nil
-	case *APIKey:
-		return c == nil
-	case *Basic:
-		return c == nil
-	case *None:
-		return c == nil
-	}
-	return false
-}
+func isNilCredential(c Credential) bool { return c == nil || reflect.ValueOf(c).IsNil() }

@@ -6,11 +6,21 @@ import (
 
 // Credential is what authenticates a request. It is one of
 //
-//	*OAuth2Token        OAUTH2
+//	*OAuth2Token        OAUTH2, MCP_OAUTH2, MCP_OAUTH2_GENERIC
 //	*ClientCredentials  OAUTH2_CC
 //	*APIKey             API_KEY
-//	*Basic              BASIC
+//	*Basic              BASIC, INSTALL_PLUGIN
+//	*TwoStep            TWO_STEP
+//	*JWT                JWT
+//	*Signature          SIGNATURE
+//	*Bill               BILL
+//	*OAuth1Token        OAUTH1
+//	*TBA                TBA
+//	*AppToken           APP
+//	*CustomToken        CUSTOM
+//	*AWS                AWS_SIGV4
 //	*None               NONE
+//	*Fields             modes of the application's own
 //
 // and no type of another package. Everything secret in it is a [Secret], so it
 // can be printed and logged.

@@ -93,8 +93,9 @@ func oauth2Token(cred Credential) *oauth2.Token {
 	switch cred := cred.(type) {
 	case *OAuth2Token:
 		return &oauth2.Token{AccessToken: cred.AccessToken.Reveal(), TokenType: "Bearer", Expiry: cred.ExpiresAt}
-	case *ClientCredentials:
-		return &oauth2.Token{AccessToken: cred.Token.Reveal(), TokenType: "Bearer", Expiry: cred.ExpiresAt}
+	case *ClientCredentials, *TwoStep, *JWT, *AppToken, *CustomToken:
+		token, _ := cred.field("accessToken")
+		return &oauth2.Token{AccessToken: token, TokenType: "Bearer", Expiry: cred.Expiry()}
 	}
 	return nil
 }
