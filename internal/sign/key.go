@@ -32,7 +32,7 @@ const (
 	ProblemTooLong     Problem = "it is longer than a key can be"
 	ProblemUnknown     Problem = "it is neither PEM, nor base64 of PEM or DER, nor a JWK"
 	ProblemTruncated   Problem = "the PEM has no END line; a part is missing"
-	ProblemDamaged     Problem = "the content cannot be read as a private key; a part is missing or was changed"
+	ProblemDamaged     Problem = "the content cannot be read as a private key; a part is missing or was changed, or the type is not supported"
 	ProblemEncrypted   Problem = "it is encrypted with a passphrase; decrypt it first"
 	ProblemPublic      Problem = "it is a public key; the private key is needed"
 	ProblemCertificate Problem = "it is a certificate; the private key is needed"

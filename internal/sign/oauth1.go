@@ -57,8 +57,8 @@ type OAuth1 struct {
 // the query, the body or extra (section 3.1 forbids that), and when the key does
 // not fit the method.
 func (o OAuth1) Header(method string, u *url.URL, form url.Values, nonce string, at time.Time, extra url.Values) (string, error) {
-	if u == nil || u.Host == "" {
-		return "", errors.New("sign: OAuth 1.0 needs a URL with a host")
+	if u == nil || u.Host == "" || u.Scheme == "" {
+		return "", errors.New("sign: OAuth 1.0 needs a URL with a scheme and a host")
 	}
 	protocol, err := o.protocolParams(nonce, at, extra)
 	if err != nil {

@@ -11,10 +11,8 @@ import (
 // wsseTime is ISO 8601 with milliseconds, in UTC.
 const wsseTime = "2006-01-02T15:04:05.000Z"
 
-// WSSE returns the value of an X-WSSE header, a UsernameToken, as Emarsys wants
-// it: https://dev.emarsys.com/docs/core-api-reference, "WSSE authentication".
-//
-// Its digest is base64 of the hexadecimal digits of SHA-1 of nonce, created and
+// WSSE returns the value of an X-WSSE header, a UsernameToken, as the Core API of
+// Emarsys wants it. Its digest is base64 of the hexadecimal digits of SHA-1 of nonce, created and
 // password, and not base64 of the bytes of the hash, which is what the
 // UsernameToken Profile of OASIS says. nonce is used as it is ([NewNonce] makes
 // one), and created is sent in UTC to the millisecond.
