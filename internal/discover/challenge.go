@@ -33,12 +33,8 @@ func (s *scanner) challenges() []Challenge {
 			return all
 		}
 		c := Challenge{Scheme: strings.ToLower(scheme)}
-		if !s.spaces() {
-			all = append(all, c)
-			if s.rest == "" || s.rest[0] == ',' {
-				continue // a scheme alone
-			}
-			return all
+		if !s.spaces() && s.rest != "" && s.rest[0] != ',' {
+			return all // not a scheme
 		}
 		ok := s.content(&c)
 		all = append(all, c)
