@@ -104,8 +104,8 @@ func certificate(key *rsa.PrivateKey, cert []byte) ([]byte, error) {
 	}
 	if text := bytes.TrimSpace(cert); bytes.HasPrefix(text, []byte("-----BEGIN ")) {
 		block, _ := pem.Decode(text)
-		if block == nil || block.Type != "CERTIFICATE" {
-			return refuse("is not a certificate in PEM")
+		if block == nil {
+			return refuse("is not PEM")
 		}
 		cert = block.Bytes
 	}
