@@ -64,6 +64,7 @@ func TestDecodeErrors(t *testing.T) {
 		"text before":          {`x<a/>`, xmlbody.ErrMalformed},
 		"text after":           {`<a/>x`, xmlbody.ErrMalformed},
 		"two roots":            {`<a/><b/>`, xmlbody.ErrMalformed},
+		"one root twice":       {`<a/><a/>`, xmlbody.ErrMalformed},
 		"not closed":           {`<a><b></b>`, xmlbody.ErrMalformed},
 		"closed too often":     {`<a></a></a>`, xmlbody.ErrMalformed},
 		"closed before opened": {`</a>`, xmlbody.ErrMalformed},

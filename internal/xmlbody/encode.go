@@ -21,18 +21,14 @@ func Encode(v spec.Value) ([]byte, error) {
 	if v.Kind != spec.Object || len(v.Map) != 1 {
 		return nil, &EncodeError{"", "is not an object with one member, the outermost element"}
 	}
-	root := v.Map[0]
-	if root.Value.Kind == spec.List {
-		return nil, &EncodeError{root.Name, "is a list, and there can be only one outermost element"}
-	}
-	return appendElement([]byte(declaration), nil, root.Name, root.Value)
+	return appendElement([]byte(declaration), nil, v.Map[0].Name, v.Map[0].Value)
 }
 
 // path is where in the tree an element stands.
 type path []string
 
 func (p path) fail(name, reason string) error {
-	return &EncodeError{strings.Join(append(p[:len(p):len(p)], name), "."), reason}
+	return &EncodeError{strings.Join(append(p, name), "."), reason}
 }
 
 // appendElement appends the element name, which is a child of the elements at
@@ -43,8 +39,6 @@ func appendElement(dst []byte, p path, name string, v spec.Value) ([]byte, error
 		return nil, p.fail(name, "is not an XML name")
 	case len(p) >= MaxDepth:
 		return nil, p.fail(name, "nests too deep")
-	case v.Kind == spec.List:
-		return nil, p.fail(name, "is a list in a list")
 	}
 	dst = append(append(dst, '<'), name...)
 	dst, err := appendAttrs(dst, append(p, name), v.Map)
@@ -76,7 +70,7 @@ func appendAttrs(dst []byte, p path, m spec.Map) ([]byte, error) {
 		case seen[name]:
 			return nil, p.fail(e.Name, "is there twice")
 		case !e.Value.IsScalar():
-			return nil, p.fail(e.Name, "is not text, as an attribute has to be")
+			return nil, p.fail(e.Name, "is a list or an object, which an attribute cannot be")
 		case !xmltext.Valid(e.Value.Text):
 			return nil, p.fail(e.Name, "has a character that XML cannot carry")
 		}
@@ -117,7 +111,7 @@ func appendContent(dst []byte, p path, m spec.Map) ([]byte, error) {
 func appendText(dst []byte, p path, name string, v spec.Value) ([]byte, error) {
 	switch {
 	case !v.IsScalar():
-		return nil, p.fail(name, "is not text")
+		return nil, p.fail(name, "is a list or an object, where there can be only one element or text")
 	case !xmltext.Valid(v.Text):
 		return nil, p.fail(name, "has a character that XML cannot carry")
 	}
