@@ -25,7 +25,11 @@ func sign(id string, typed bool, head, rest []byte, key *rsa.PrivateKey, cert []
 	h.Write(rest)
 	info := signedInfo(id, typed, h.Sum(nil))
 
-	digest := sha256.Sum256(info)
+	// What is signed is canonicalized as a document of its own, and so declares
+	// the prefix. In the assertion the element around it does.
+	var alone writer
+	alone.open("ds:SignedInfo", attr{"xmlns:ds", nsDSig})
+	digest := sha256.Sum256(append(alone.b, info...))
 	// This scheme needs no randomness.
 	value, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
 	if err != nil {
@@ -34,6 +38,7 @@ func sign(id string, typed bool, head, rest []byte, key *rsa.PrivateKey, cert []
 
 	var w writer
 	w.open("ds:Signature", attr{"xmlns:ds", nsDSig})
+	w.open("ds:SignedInfo")
 	w.b = append(w.b, info...)
 	w.leaf("ds:SignatureValue", base64.StdEncoding.EncodeToString(value))
 	if cert != nil {
@@ -47,13 +52,10 @@ func sign(id string, typed bool, head, rest []byte, key *rsa.PrivateKey, cert []
 	return w.b, nil
 }
 
-// signedInfo returns what is signed. It is canonicalized as a document of its
-// own, and so has to declare ds itself. In the assertion, where the element
-// around it already does, the declaration is redundant and harmless.
+// signedInfo returns the ds:SignedInfo element without its start tag.
 func signedInfo(id string, typed bool, digest []byte) []byte {
 	var w writer
 	empty := func(name, algorithm string) { w.leaf(name, "", attr{"Algorithm", algorithm}) }
-	w.open("ds:SignedInfo", attr{"xmlns:ds", nsDSig})
 	empty("ds:CanonicalizationMethod", algC14N)
 	empty("ds:SignatureMethod", algRSASHA256)
 	w.open("ds:Reference", attr{"URI", "#" + id})

@@ -95,14 +95,16 @@ func elements(t testing.TB, b []byte) []string {
 }
 
 // verify recomputes the digest and the signature from the bytes. The document
-// being canonical, it only has to cut the signature out.
+// being canonical, it only has to cut out the signature, and to declare in
+// SignedInfo, which is canonicalized by itself, what it inherits.
 func verify(b []byte, key *rsa.PublicKey) error {
 	start, end := bytes.Index(b, []byte("<ds:Signature ")), bytes.Index(b, []byte("</ds:Signature>"))
-	infoStart, infoEnd := bytes.Index(b, []byte("<ds:SignedInfo ")), bytes.Index(b, []byte("</ds:SignedInfo>"))
+	infoStart, infoEnd := bytes.Index(b, []byte("<ds:SignedInfo>")), bytes.Index(b, []byte("</ds:SignedInfo>"))
 	if start < 0 || infoStart < start || infoEnd < infoStart || end < infoEnd {
 		return errors.New("no signature")
 	}
-	info := b[infoStart : infoEnd+len("</ds:SignedInfo>")]
+	info := strings.Replace(string(b[infoStart:infoEnd+len("</ds:SignedInfo>")]),
+		"<ds:SignedInfo>", `<ds:SignedInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">`, 1)
 	covered := append(bytes.Clone(b[:start]), b[end+len("</ds:Signature>"):]...)
 
 	var d document
@@ -120,7 +122,7 @@ func verify(b []byte, key *rsa.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	sum = sha256.Sum256(info)
+	sum = sha256.Sum256([]byte(info))
 	return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], sig)
 }
 
