@@ -19,6 +19,7 @@ import (
 //	*OAuthApp   OAUTH1, OAUTH2, TBA and the MCP modes
 //	*GitHubApp  APP
 //	*CustomApp  CUSTOM
+//	*PluginApp  INSTALL_PLUGIN
 //
 // or nil for modes in which every connection brings its own.
 type AppCredential interface {
@@ -60,6 +61,7 @@ const (
 	appOAuth
 	appGitHub
 	appCustom
+	appPlugin
 )
 
 const (
@@ -84,7 +86,7 @@ func (a *OAuthApp) check(e *spec.Entry) error {
 	}
 	// A public client has no secret (RFC 6749 section 2.1).
 	shortest := 1
-	if e.ClientAuth == spec.ClientAuthNone {
+	if e.ClientAuth == spec.ClientAuthNone || AuthMode(e.AuthMode) == ModeMCPOAuth2 || AuthMode(e.AuthMode) == ModeMCPOAuth2Generic {
 		shortest = 0
 	}
 	if err := checkText("app.client_secret", secret, shortest, maxSecret, printableASCII); err != nil {
@@ -166,7 +168,7 @@ func checkApp(app AppCredential, e *spec.Entry) error {
 		return app.validate(mode, e)
 	}
 	switch mode {
-	case ModeOAuth1, ModeOAuth2, ModeApp, ModeCustom:
+	case ModeOAuth1, ModeOAuth2, ModeApp, ModeCustom, ModeInstallPlugin:
 		return &FieldError{Field: "app", Reason: fmt.Sprintf("is required for a provider of mode %s", mode)}
 	}
 	return nil
@@ -182,6 +184,8 @@ func isNilApp(app AppCredential) bool {
 	case *GitHubApp:
 		return a == nil
 	case *CustomApp:
+		return a == nil
+	case *PluginApp:
 		return a == nil
 	}
 	return false
@@ -213,6 +217,9 @@ func cloneApp(app AppCredential) AppCredential {
 	case *CustomApp:
 		c := *a
 		c.Scopes = slices.Clone(a.Scopes)
+		return &c
+	case *PluginApp:
+		c := *a
 		return &c
 	}
 	return nil
@@ -280,6 +287,8 @@ func decodeApp(b []byte) (AppCredential, error) {
 		app = readOAuthApp(&r)
 	case appGitHub:
 		app = readGitHubApp(&r)
+	case appPlugin:
+		app = readPluginApp(&r)
 	case appCustom:
 		app = &CustomApp{OAuthApp: *readOAuthApp(&r), GitHubApp: *readGitHubApp(&r)}
 	default:

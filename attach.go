@@ -3,6 +3,7 @@ package tieline
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tieline/tieline/internal/outbound"
@@ -19,15 +20,24 @@ func (c *core) attach(s *Subject, req *http.Request) error {
 	return m.Attach(req.Context(), s, req)
 }
 
-// attachParts adds the headers and query parameters of the provider's data.
-// standard sets the header of the auth mode; it is left out where the data
-// says itself where the credential goes.
+// attachParts adds what the provider's data wants to be part of every call: first
+// to the query and the body, then the header, so that a signature in it is of the
+// request as it leaves. standard sets the header of the auth mode; it is left out
+// where the data says itself where the credential goes.
 func (s *Subject) attachParts(req *http.Request, standard func(http.Header)) error {
 	e := s.provider
 	if !placesCredential(e) {
 		standard(req.Header)
 	}
-	env := s.env()
+	env := s.requestEnv(req)
+	if err := addQuery(e.ProxyQuery, env, req.URL); err != nil {
+		return err
+	}
+	if !e.ProxyBody.IsZero() {
+		if err := s.addBody(req, env); err != nil {
+			return err
+		}
+	}
 	for _, p := range e.ProxyHeaders {
 		// What the caller set stays, unless it is where the credential goes.
 		if req.Header.Get(p.Name) != "" && !carriesCredential(p.Value) && !strings.EqualFold(p.Name, "Authorization") {
@@ -41,7 +51,7 @@ func (s *Subject) attachParts(req *http.Request, standard func(http.Header)) err
 			req.Header.Set(p.Name, v)
 		}
 	}
-	return addQuery(e.ProxyQuery, env, req.URL)
+	return nil
 }
 
 // addQuery sets parameters without disturbing the rest of the query, which may
@@ -69,17 +79,26 @@ func addQuery(params []spec.Param, env *template.Env, u *url.URL) error {
 	return nil
 }
 
-// placesCredential says whether the data of a provider puts the token
-// somewhere itself.
+// placesCredential says whether the data of a provider puts the credential
+// somewhere itself: it sets the Authorization header, or names the token.
 func placesCredential(e *spec.Entry) bool {
-	for _, list := range [][]spec.Param{e.ProxyHeaders, e.ProxyQuery} {
-		for _, p := range list {
-			if carriesCredential(p.Value) || strings.EqualFold(p.Name, "Authorization") {
-				return true
+	names := func(t *template.Text) bool {
+		return slices.ContainsFunc(t.Refs(), func(r template.Ref) bool {
+			switch r.Space {
+			case "":
+				return r.Name == "accessToken" || r.Name == "apiKey"
+			case "credentials":
+				return r.Name == "token" || r.Name == "_cookies"
 			}
+			return false
+		})
+	}
+	for _, p := range e.ProxyHeaders {
+		if strings.EqualFold(p.Name, "Authorization") || names(p.Value) {
+			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(e.ProxyQuery, func(p spec.Param) bool { return names(p.Value) })
 }
 
 // carriesCredential says whether a template has a secret of the connection in it.

@@ -70,8 +70,8 @@ func (c *core) complete(ctx context.Context, binding string, callback url.Values
 
 // pending finds the authorization that a callback is for.
 func (c *core) pending(ctx context.Context, binding string, callback url.Values) (store.Row, *authorization, error) {
-	state := callback.Get("state")
-	if len(callback["state"]) != 1 || state == "" || len(state) > maxName || binding == "" || len(binding) > maxName {
+	state := stateOf(callback)
+	if state == "" || len(state) > maxName || binding == "" || len(binding) > maxName {
 		return store.Row{}, nil, ErrState
 	}
 	for _, mac := range c.keys.MACs(purposeState, []byte(state)) {
@@ -93,6 +93,20 @@ func (c *core) pending(ctx context.Context, binding string, callback url.Values)
 		return row, a, nil
 	}
 	return store.Row{}, nil, ErrState
+}
+
+// stateOf finds the state in a callback. Some providers have a name of their own for
+// it, and who the provider is, only the state tells.
+func stateOf(callback url.Values) string {
+	for _, name := range []string{"state", "payload", "customField"} {
+		if values, ok := callback[name]; ok {
+			if len(values) != 1 {
+				return ""
+			}
+			return values[0]
+		}
+	}
+	return ""
 }
 
 func (c *core) bound(binding string, want []byte) bool {
@@ -145,9 +159,6 @@ func checkCallback(i *integration, callback url.Values) error {
 	}
 	if callback.Has("error") {
 		return &AuthorizationError{Code: callbackCode(callback.Get("error")), Description: NewSecret(callback.Get("error_description"))}
-	}
-	if callback.Get(e.CodeParam) == "" {
-		return &FieldError{Field: "callback." + e.CodeParam, Reason: "is missing"}
 	}
 	return nil
 }

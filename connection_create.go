@@ -125,10 +125,21 @@ func credentialFor(mode AuthMode, cred Credential) (Credential, error) {
 		}
 		return nil, &FieldError{Field: "credential", Reason: "is required"}
 	}
-	if cred.Type() != mode {
-		return nil, fmt.Errorf("%w: %w", ErrWrongMode, &FieldError{Field: "credential", Reason: fmt.Sprintf("is of type %s, the provider takes %s", cred.Type(), mode)})
+	if cred.Type() != credentialType(mode) {
+		return nil, fmt.Errorf("%w: %w", ErrWrongMode, &FieldError{Field: "credential", Reason: fmt.Sprintf("is of type %s, the provider takes %s", cred.Type(), credentialType(mode))})
 	}
 	return cred, nil
+}
+
+// credentialType is the mode whose type of credential a mode has.
+func credentialType(mode AuthMode) AuthMode {
+	switch mode {
+	case ModeMCPOAuth2, ModeMCPOAuth2Generic:
+		return ModeOAuth2
+	case ModeInstallPlugin:
+		return ModeBasic
+	}
+	return mode
 }
 
 // draft is a connection that is about to be stored.

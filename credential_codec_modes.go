@@ -9,6 +9,7 @@ import (
 
 func (t *TwoStep) seal(b []byte) []byte {
 	b = appendSecrets(wire.AppendUint(b, kindTwoStep), t.Values)
+	b = appendSecrets(b, t.Options)
 	b = appendSecret(b, t.Token)
 	b = appendSecret(b, t.RefreshToken)
 	b = wire.AppendTime(b, t.ExpiresAt)
@@ -20,7 +21,7 @@ func (t *TwoStep) seal(b []byte) []byte {
 
 func readTwoStep(r *wire.Reader) Credential {
 	return &TwoStep{
-		Values: readSecrets(r), Token: readSecret(r), RefreshToken: readSecret(r), ExpiresAt: r.Time(),
+		Values: readSecrets(r), Options: readSecrets(r), Token: readSecret(r), RefreshToken: readSecret(r), ExpiresAt: r.Time(),
 		Headers: readSecrets(r), Assertion: readSecret(r), AssertionExpiresAt: r.Time(), Raw: readSecret(r),
 	}
 }

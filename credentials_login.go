@@ -10,8 +10,8 @@ import "time"
 type TwoStep struct {
 	// Values are what the provider's credential fields ask for, by their names.
 	Values map[string]Secret
-	// Options are for the provider's assertion fields. They are used once, to
-	// connect, and not kept.
+	// Options are what the provider's assertion fields ask for, such as the key
+	// that signs. They are kept, as a new assertion is needed again and again.
 	Options map[string]Secret
 
 	Token        Secret

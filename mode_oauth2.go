@@ -111,6 +111,9 @@ func rawQuery(s string) string {
 
 func (oauth2Mode) Complete(ctx context.Context, s *Subject, f *Flow, callback url.Values) (Grant, error) {
 	e := s.provider
+	if callback.Get(e.CodeParam) == "" {
+		return Grant{}, &FieldError{Field: "callback." + e.CodeParam, Reason: "is missing"}
+	}
 	call, err := s.tokenCall()
 	if err != nil {
 		return Grant{}, err

@@ -121,6 +121,17 @@ func builtinModes() map[AuthMode]Mode {
 		ModeAPIKey:   staticMode{},
 		ModeBasic:    staticMode{},
 		ModeNone:     staticMode{},
+
+		ModeTwoStep:       twoStepMode{},
+		ModeJWT:           jwtMode{},
+		ModeSignature:     signatureMode{},
+		ModeBill:          billMode{},
+		ModeOAuth1:        oauth1Mode{},
+		ModeTBA:           tbaMode{},
+		ModeApp:           appMode{},
+		ModeCustom:        customMode{},
+		ModeAWSSigV4:      awsMode{},
+		ModeInstallPlugin: pluginMode{},
 	}
 }
 

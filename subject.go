@@ -25,6 +25,10 @@ type Subject struct {
 	app           AppCredential
 	config        map[string]string // every value, secret and captured ones too
 	private       *private
+
+	// extra are values that exist during one step only, such as the answers of
+	// earlier calls of a login.
+	extra func(template.Ref) (string, bool)
 }
 
 // newSubject puts together a subject. A captured value gives way to one that
@@ -71,17 +75,33 @@ func (s *Subject) withCredential(cred Credential) *Subject {
 	return &n
 }
 
+// withValues is the same connection with values that exist during one step only.
+func (s *Subject) withValues(extra func(template.Ref) (string, bool)) *Subject {
+	n := *s
+	n.extra = extra
+	return &n
+}
+
 // env gives the templates of one request their values.
 func (s *Subject) env() *template.Env {
 	return &template.Env{Lookup: s.lookup, Now: s.core.now, Rand: s.core.rand}
 }
 
 func (s *Subject) lookup(ref template.Ref) (string, bool) {
+	if s.extra != nil {
+		if v, ok := s.extra(ref); ok {
+			return v, true
+		}
+	}
 	switch ref.Space {
 	case "connectionConfig":
 		v, ok := s.config[ref.Name]
 		return v, ok
 	case "credentials":
+		// What is set once for the whole integration is nobody's to type in.
+		if _, ok := s.provider.IntegrationConfig.Get(ref.Name); ok && s.config[ref.Name] != "" {
+			return s.config[ref.Name], true
+		}
 		return s.private.cred.field(ref.Name)
 	case "":
 		switch ref.Name {
@@ -107,6 +127,14 @@ func (s *Subject) client() (id, secret string) {
 		}
 	case *ClientCredentials:
 		return cred.ClientID, cred.ClientSecret.Reveal()
+	case *TBA:
+		if cred.ClientID != "" {
+			return cred.ClientID, cred.ClientSecret.Reveal()
+		}
+	case *CustomToken:
+		if cred.User.ClientID != "" {
+			return cred.User.ClientID, cred.User.ClientSecret.Reveal()
+		}
 	}
 	if app, ok := oauthApp(s.app); ok {
 		return app.ClientID, app.ClientSecret.Reveal()

@@ -252,18 +252,37 @@ func expandInto(params []spec.Param, env *template.Env, set func(name, value str
 	return nil
 }
 
-// configError names the config field that a template needs and cannot use.
+// configError names the field that a template needs and cannot use.
 func configError(err error) error {
 	var missing *template.MissingError
 	var value *template.ValueError
 	switch {
-	case errors.As(err, &missing) && missing.Ref.Space == "connectionConfig":
-		return fmt.Errorf("%w: %w", &FieldError{Field: "config." + missing.Ref.Name, Reason: "is required"}, err)
-	case errors.As(err, &value) && value.Ref.Space == "connectionConfig":
-		return fmt.Errorf("%w: %w", &FieldError{Field: "config." + value.Ref.Name, Reason: value.Reason}, err)
+	case errors.As(err, &missing) && fieldOf(missing.Ref) != "":
+		return fmt.Errorf("%w: %w", &FieldError{Field: fieldOf(missing.Ref), Reason: "is required"}, err)
+	case errors.As(err, &value) && fieldOf(value.Ref) != "":
+		return fmt.Errorf("%w: %w", &FieldError{Field: fieldOf(value.Ref), Reason: value.Reason}, err)
 	default:
 		return err
 	}
+}
+
+// fieldOf is the field that a variable stands for, empty if it is none.
+func fieldOf(r template.Ref) string {
+	switch r.Space {
+	case "connectionConfig":
+		return "config." + r.Name
+	case "credentials":
+		return "credential." + r.Name
+	case "assertionOption":
+		return "credential.options." + r.Name
+	}
+	return ""
+}
+
+// missingValue says whether an error is about a variable without a value.
+func missingValue(err error) bool {
+	var missing *template.MissingError
+	return errors.As(err, &missing)
 }
 
 func basicAuth(user, password string) string {

@@ -96,9 +96,9 @@ func configStatus(status int) bool {
 // maxRetryAfter bounds what a server may ask for.
 const maxRetryAfter = time.Hour
 
-// retryAfter reads the header in both of its forms (RFC 9110 section 10.2.3).
+// RetryAfter reads the header in both of its forms (RFC 9110 section 10.2.3).
 // It answers 0 when there is none that can be used.
-func retryAfter(header http.Header, now time.Time) time.Duration {
+func RetryAfter(header http.Header, now time.Time) time.Duration {
 	v := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.ParseInt(v, 10, 64); err == nil {
 		return clampRetry(time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second)

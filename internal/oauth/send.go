@@ -102,7 +102,7 @@ func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 		Status:      resp.StatusCode,
 		Code:        answer.ErrorCode,
 		Description: answer.ErrorDescription,
-		RetryAfter:  retryAfter(resp.Header, now()),
+		RetryAfter:  RetryAfter(resp.Header, now()),
 	}
 	if readErr != nil && answer.ErrorCode == "" {
 		failure.Class, failure.Err = Ambiguous, outbound.SafeError(ctx, readErr)

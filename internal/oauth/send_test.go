@@ -268,7 +268,7 @@ func TestRetryAfter(t *testing.T) {
 		now().Add(-time.Hour).Format(http.TimeFormat):       0,
 		now().Add(48 * time.Hour).Format(http.TimeFormat):   time.Hour,
 	} {
-		if got := retryAfter(http.Header{"Retry-After": {v}}, now()); got != want {
+		if got := RetryAfter(http.Header{"Retry-After": {v}}, now()); got != want {
 			t.Errorf("Retry-After %q: %v, want %v", v, got, want)
 		}
 	}

@@ -1,0 +1,171 @@
+package tieline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/outbound"
+	"github.com/tieline/tieline/internal/spec"
+	"github.com/tieline/tieline/internal/template"
+	"github.com/tieline/tieline/internal/xmlbody"
+)
+
+// maxLogin bounds the answer of a login, in bytes.
+const maxLogin = 4 << 20
+
+// loginCall is one request of a login.
+type loginCall struct {
+	method  string
+	url     *url.URL
+	format  spec.BodyFormat
+	params  spec.Value // an Object, or Null for no body
+	headers http.Header
+}
+
+// loginAnswer is what came back.
+type loginAnswer struct {
+	header http.Header
+	raw    string
+	value  any // decoded JSON or XML; the raw text when it is neither
+}
+
+// path finds text in the answer. An empty path is the whole of it.
+func (a *loginAnswer) path(path string) (string, bool) {
+	if path == "" {
+		if text, ok := a.value.(string); ok {
+			return strings.TrimSpace(text), true
+		}
+		return strings.TrimSpace(a.raw), true
+	}
+	return oauth.Text(a.at(path))
+}
+
+func (a *loginAnswer) at(path string) any {
+	m, ok := a.value.(map[string]any)
+	if !ok {
+		if list, isList := a.value.([]any); isList {
+			return oauth.At(map[string]any{"": list}, "."+path)
+		}
+		return nil
+	}
+	return oauth.At(m, path)
+}
+
+// login makes the request once, on a connection of its own, and follows no
+// redirect. The error has no text of the answer's.
+func (s *Subject) login(ctx context.Context, call loginCall) (*loginAnswer, *TokenError) {
+	req, err := call.request(ctx)
+	if err != nil {
+		return nil, badData(err)
+	}
+	resp, err := s.core.tokenHTTP.RoundTrip(req)
+	if err != nil {
+		return nil, &TokenError{Class: ClassTransient, Err: outbound.SafeError(ctx, err)}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxLogin+1))
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return nil, refusedLogin(resp, body, s.core.now())
+	case err != nil:
+		return nil, &TokenError{Class: ClassTransient, Status: resp.StatusCode, Err: outbound.SafeError(ctx, err)}
+	case len(body) > maxLogin:
+		return nil, &TokenError{Class: ClassTransient, Status: resp.StatusCode, Code: "answer_too_long"}
+	}
+	return &loginAnswer{header: resp.Header, raw: string(body), value: decodeLogin(resp.Header.Get("Content-Type"), body)}, nil
+}
+
+func (c loginCall) request(ctx context.Context) (*http.Request, error) {
+	target := *c.url
+	var body io.Reader
+	contentType := ""
+	if c.method != http.MethodGet || c.format == spec.BodyQuery {
+		b, kind, err := encodeLogin(c.format, c.params, &target)
+		if err != nil {
+			return nil, err
+		}
+		if b != nil {
+			body = bytes.NewReader(b)
+		}
+		contentType = kind
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, target.String(), body)
+	if err != nil {
+		return nil, &FieldError{Field: "token_url", Reason: "cannot be used"}
+	}
+	req.GetBody = nil // so that net/http never sends it twice
+	for name, values := range c.headers {
+		req.Header[name] = values
+	}
+	if contentType != "" && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if req.Header.Get("Accept") == "" && c.format != spec.BodyXML {
+		req.Header.Set("Accept", "application/json")
+	}
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", "tieline")
+	}
+	return req, nil
+}
+
+// encodeLogin writes parameters as a body, or into the query.
+func encodeLogin(format spec.BodyFormat, params spec.Value, target *url.URL) (body []byte, contentType string, err error) {
+	if params.Kind == spec.Null {
+		return nil, "", nil
+	}
+	switch format {
+	case spec.BodyJSON:
+		body, err = json.Marshal(params)
+		return body, "application/json", err
+	case spec.BodyXML:
+		body, err = xmlbody.Encode(params)
+		return body, "application/xml", err
+	}
+	form := url.Values{}
+	for _, m := range params.Map {
+		if !m.Value.IsScalar() {
+			return nil, "", &FieldError{Field: "token_params." + m.Name, Reason: "nests, which a form cannot"}
+		}
+		form.Set(m.Name, m.Value.Text)
+	}
+	if format != spec.BodyQuery {
+		return []byte(form.Encode()), "application/x-www-form-urlencoded", nil
+	}
+	if target.RawQuery != "" && len(form) > 0 {
+		target.RawQuery += "&"
+	}
+	target.RawQuery += form.Encode()
+	return nil, "", nil
+}
+
+// decodeLogin reads an answer as what it looks like, whatever it is called.
+func decodeLogin(contentType string, body []byte) any {
+	text := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	kind, _, _ := mime.ParseMediaType(contentType)
+	if bytes.HasPrefix(text, []byte("<")) && !strings.Contains(kind, "html") {
+		if v, err := xmlbody.Decode(text); err == nil {
+			return v
+		}
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil || dec.More() {
+		return string(text)
+	}
+	return v
+}
+
+// expandHeaders gives headers their values.
+func expandHeaders(params []spec.Param, env *template.Env) (http.Header, error) {
+	h := http.Header{}
+	return h, expandInto(params, env, h.Set)
+}
