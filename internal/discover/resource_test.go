@@ -37,6 +37,8 @@ func TestProtectedResource(t *testing.T) {
 		}, want: Resource{Resource: mcp, AuthorizationServers: []string{"https://as.example"}, ChallengeScopes: []string{"b", "a"}}, asked: []string{mcp, "https://meta.example/m?x=1"}},
 		{name: "named, but not there", answers: map[string]answer{mcp: challenge(`Bearer resource_metadata="https://meta.example/m"`), atPath: {body: minimal}},
 			want: whole, asked: []string{mcp, "https://meta.example/m", atPath}},
+		{name: "the well-known place named, but not there", answers: map[string]answer{mcp: challenge(`Bearer resource_metadata="` + atPath + `"`), atRoot: root},
+			want: host, asked: []string{mcp, atPath, atRoot}},
 		{name: "named with a 403", answers: map[string]answer{mcp: {status: 403, header: http.Header{"Www-Authenticate": {`Bearer resource_metadata="https://meta.example/m"`}}},
 			"https://meta.example/m": {body: minimal}}, want: whole, asked: []string{mcp, "https://meta.example/m"}},
 		{name: "at the path", answers: map[string]answer{mcp: challenge("Bearer"), atPath: {body: minimal}}, want: whole, asked: []string{mcp, atPath}},
