@@ -21,7 +21,8 @@ const (
 func TestProtectedResource(t *testing.T) {
 	t.Parallel()
 	whole := Resource{Resource: mcp, AuthorizationServers: []string{"https://as.example"}}
-	host := Resource{Resource: "https://mcp.example", AuthorizationServers: []string{"https://as.example"}}
+	host := whole
+	host.Resource = "https://mcp.example"
 	root := answer{body: `{"resource":"https://mcp.example","authorization_servers":["https://as.example"]}`}
 	tests := []struct {
 		name    string
@@ -70,11 +71,8 @@ func TestProtectedResource(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, got) + cmp.Diff(tt.asked, w.requests()); diff != "" {
 				t.Error(diff)
-			}
-			if diff := cmp.Diff(tt.asked, w.requests()); diff != "" {
-				t.Error("requests:", diff)
 			}
 		})
 	}
