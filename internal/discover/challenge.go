@@ -79,7 +79,7 @@ func (s *scanner) content(c *Challenge) bool {
 }
 
 // value reads a token or a quoted string. Servers leave URLs unquoted, so that
-// anything up to a comma or a space counts as a token here.
+// anything up to a comma or a space counts as a token here, also nothing at all.
 func (s *scanner) value() (string, bool) {
 	if strings.HasPrefix(s.rest, `"`) {
 		return s.quoted()
@@ -90,7 +90,7 @@ func (s *scanner) value() (string, bool) {
 	}
 	v := s.rest[:end]
 	s.rest = s.rest[end:]
-	return v, v != ""
+	return v, true
 }
 
 // quoted reads a quoted string (RFC 9110 section 5.6.4). It fails if it does not

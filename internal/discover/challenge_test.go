@@ -39,6 +39,7 @@ func TestParseChallenges(t *testing.T) {
 		{"empty elements", []string{`,Bearer ,, a="1",,b="2",`}, []Challenge{{Scheme: "bearer"}}},
 		{"empty elements between parameters", []string{`Bearer a="1",,b="2",`}, []Challenge{{Scheme: "bearer", Params: p{"a": "1", "b": "2"}}}},
 		{"empty value", []string{`Bearer a="", b="2"`}, []Challenge{{Scheme: "bearer", Params: p{"a": "", "b": "2"}}}},
+		{"an empty value without quotes", []string{`Bearer a=1, b=, c=3, d=`}, []Challenge{{Scheme: "bearer", Params: p{"a": "1", "b": "", "c": "3", "d": ""}}}},
 		{"a repeated parameter", []string{`Bearer a="1", A="2"`}, []Challenge{{Scheme: "bearer", Params: p{"a": "1"}}}},
 		{"no comma between parameters", []string{`Bearer realm="r" a="1"`}, []Challenge{{Scheme: "bearer", Params: p{"realm": "r", "a": "1"}}}},
 		{"an unquoted URL", []string{`Bearer resource_metadata=https://a.example/x?y=z, error=invalid_token`}, []Challenge{

@@ -20,12 +20,12 @@ const maxDocument = 5 << 10
 // does not do. A failure is an [*Error] with [ErrClientID].
 func CheckClientID(raw string) error {
 	u, err := url.Parse(raw)
-	if err != nil || len(raw) > maxURL || u.Scheme != "https" || u.Opaque != "" || u.Hostname() == "" || u.User != nil ||
-		strings.ContainsAny(raw, "#?\\") || !isVisible(raw) || strings.Contains(raw, " ") {
+	if err != nil || len(raw) > maxURL || u.Scheme != "https" || u.Hostname() == "" || !isVisible(raw) {
 		return fail(StepDocument, ErrClientID, "client_id", 0)
 	}
-	if u.EscapedPath() == "" || u.EscapedPath() == "/" || hasDotSegment(u.EscapedPath()) ||
-		raw != Origin(u)+u.EscapedPath() {
+	path := u.EscapedPath()
+	// What is more than origin and path, or is not in normal form, differs here.
+	if path == "" || path == "/" || hasDotSegment(path) || raw != Origin(u)+path {
 		return fail(StepDocument, ErrClientID, "client_id", 0)
 	}
 	return nil

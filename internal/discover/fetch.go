@@ -33,7 +33,6 @@ func get(ctx context.Context, rt http.RoundTripper, step string, u *url.URL, acc
 			failure.foreign = true
 			return nil, failure
 		}
-		next.Fragment, next.RawFragment = "", ""
 		u = next
 	}
 }

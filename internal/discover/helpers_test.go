@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -24,6 +25,7 @@ type answer struct {
 type web struct {
 	t       *testing.T
 	answers map[string]answer
+	open    atomic.Int32 // bodies
 
 	mu    sync.Mutex
 	asked []string
@@ -31,7 +33,25 @@ type web struct {
 
 func newWeb(t *testing.T, answers map[string]answer) *web {
 	t.Helper()
-	return &web{t: t, answers: answers}
+	w := &web{t: t, answers: answers}
+	t.Cleanup(func() {
+		if n := w.open.Load(); n != 0 {
+			t.Errorf("%d bodies are left open", n)
+		}
+	})
+	return w
+}
+
+// body counts what is left open.
+type body struct {
+	io.Reader
+	open *atomic.Int32
+	once sync.Once
+}
+
+func (b *body) Close() error {
+	b.once.Do(func() { b.open.Add(-1) })
+	return nil
 }
 
 func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -44,6 +64,9 @@ func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if req.Header.Get("Authorization") != "" {
 		w.t.Error("a request carries a credential")
+	}
+	if !strings.Contains(req.Header.Get("Accept"), "application/json") {
+		w.t.Errorf("a request accepts %q", req.Header.Get("Accept"))
 	}
 	a, ok := w.answers[req.Method+" "+req.URL.String()]
 	if !ok {
@@ -61,7 +84,8 @@ func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a.header == nil {
 		a.header = http.Header{}
 	}
-	return &http.Response{StatusCode: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)), Request: req}, nil
+	w.open.Add(1)
+	return &http.Response{StatusCode: a.status, Header: a.header, Body: &body{Reader: strings.NewReader(a.body), open: &w.open}, Request: req}, nil
 }
 
 // requests are those made so far, without the methods.

@@ -178,7 +178,7 @@ func checkResource(id string, isText bool, u, place *url.URL, opts Options) erro
 	if opts.same(canonical, CanonicalResource(u)) {
 		return nil
 	}
-	if of := describes(place); of != "" && canonical == of && sameOrigin(place, u) && covers(canonical, u) {
+	if of := describes(place); canonical == of && covers(canonical, u) {
 		return nil
 	}
 	return ErrMismatch

@@ -21,7 +21,8 @@ const (
 func TestProtectedResource(t *testing.T) {
 	t.Parallel()
 	whole := Resource{Resource: mcp, AuthorizationServers: []string{"https://as.example"}}
-	host := Resource{Resource: "https://mcp.example", AuthorizationServers: []string{"https://as.example"}}
+	host := whole
+	host.Resource = "https://mcp.example"
 	root := answer{body: `{"resource":"https://mcp.example","authorization_servers":["https://as.example"]}`}
 	tests := []struct {
 		name    string
@@ -37,6 +38,8 @@ func TestProtectedResource(t *testing.T) {
 		}, want: Resource{Resource: mcp, AuthorizationServers: []string{"https://as.example"}, ChallengeScopes: []string{"b", "a"}}, asked: []string{mcp, "https://meta.example/m?x=1"}},
 		{name: "named, but not there", answers: map[string]answer{mcp: challenge(`Bearer resource_metadata="https://meta.example/m"`), atPath: {body: minimal}},
 			want: whole, asked: []string{mcp, "https://meta.example/m", atPath}},
+		{name: "the well-known place named, but not there", answers: map[string]answer{mcp: challenge(`Bearer resource_metadata="` + atPath + `"`), atRoot: root},
+			want: host, asked: []string{mcp, atPath, atRoot}},
 		{name: "named with a 403", answers: map[string]answer{mcp: {status: 403, header: http.Header{"Www-Authenticate": {`Bearer resource_metadata="https://meta.example/m"`}}},
 			"https://meta.example/m": {body: minimal}}, want: whole, asked: []string{mcp, "https://meta.example/m"}},
 		{name: "at the path", answers: map[string]answer{mcp: challenge("Bearer"), atPath: {body: minimal}}, want: whole, asked: []string{mcp, atPath}},
@@ -68,11 +71,8 @@ func TestProtectedResource(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, got) + cmp.Diff(tt.asked, w.requests()); diff != "" {
 				t.Error(diff)
-			}
-			if diff := cmp.Diff(tt.asked, w.requests()); diff != "" {
-				t.Error("requests:", diff)
 			}
 		})
 	}

@@ -211,6 +211,7 @@ func TestServerFinalErrors(t *testing.T) {
 		{"scopes are an object", c{"scopes_supported": c{"leak": 1}}, ErrType, "scopes_supported"},
 		{"a boolean is a number", c{"client_id_metadata_document_supported": 1}, ErrType, "client_id_metadata_document_supported"},
 		{"a boolean is a word", c{"require_pushed_authorization_requests": "leak"}, ErrType, "require_pushed_authorization_requests"},
+		{"two wrong fields", c{"token_endpoint": "/leak", "jwks_uri": 5}, ErrURL, "token_endpoint"},
 		{"an endpoint is a number", c{"token_endpoint": 5}, ErrType, "token_endpoint"},
 	}
 	for _, field := range []string{"authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "introspection_endpoint",

@@ -139,7 +139,7 @@ func describes(place *url.URL) string {
 }
 
 // covers says whether the resource parent, a canonical identifier, is u or the
-// part of its host that u lies in.
+// part of its host that u lies in. Another origin covers nothing of u's.
 func covers(parent string, u *url.URL) bool {
 	path, ok := strings.CutPrefix(CanonicalResource(u), strings.TrimSuffix(parent, "/"))
 	return ok && (path == "" || path[0] == '/' || path[0] == '?')

@@ -109,6 +109,11 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("the first place of %s describes %s", raw, of)
 		}
 	}
+	for _, raw := range []string{"https://a.example/m", "https://a.example/.well-known/oauth-protected-resources", "https://a.example/x/.well-known/oauth-protected-resource"} {
+		if of := describes(mustURL(t, raw)); of != "" {
+			t.Errorf("%s describes %s", raw, of)
+		}
+	}
 	issuers := map[string][]string{
 		"https://a.example":  {"https://a.example/.well-known/oauth-authorization-server", "https://a.example/.well-known/openid-configuration"},
 		"https://a.example/": {"https://a.example/.well-known/oauth-authorization-server", "https://a.example/.well-known/openid-configuration"},
