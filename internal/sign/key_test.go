@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // pasted are the ways in which a PEM arrives.
@@ -123,6 +125,48 @@ func TestParseKeyPrimesOfJWK(t *testing.T) {
 	again, err := x509.ParsePKCS1PrivateKey(x509.MarshalPKCS1PrivateKey(key))
 	if err != nil || !again.Equal(key) {
 		t.Errorf("does not survive PKCS #1: %v", err)
+	}
+}
+
+// The primes come in either order.
+func TestParseKeySwappedPrimes(t *testing.T) {
+	t.Parallel()
+	var members map[string]string
+	if err := json.Unmarshal([]byte(jwkRS256), &members); err != nil {
+		t.Fatal(err)
+	}
+	members["p"], members["q"] = members["q"], members["p"]
+	text, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := mustKey(t, string(text), Asymmetric)
+	token, err := Sign(nil, struct{}{}, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verify("RS256", token, mustKey(t, jwkRS256, Asymmetric)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Checking numbers of this size as if they were primes takes minutes.
+func TestParseKeyHugePrimes(t *testing.T) {
+	t.Parallel()
+	var b []byte
+	for i := range 5000 / sha256.Size {
+		sum := sha256.Sum256([]byte{byte(i)})
+		b = append(b, sum[:]...)
+	}
+	b[0], b[len(b)-1] = 0xff, 0xff
+	big := base64.RawURLEncoding.EncodeToString(b)
+	n := strings.Repeat("_", 340)
+	start := time.Now()
+	wantProblem(t, "primes", `{"kty":"RSA","n":"`+n+`","e":"AQAB","d":"Aw","p":"`+big+`","q":"`+big+`"}`, Asymmetric, ProblemJWKMismatch)
+	wantProblem(t, "d", strings.Replace(jwkRS256, `"d":"`, `"d":"`+big, 1), Asymmetric, ProblemJWKMismatch)
+	wantProblem(t, "n", `{"kty":"RSA","n":"`+big+`","e":"AQAB","d":"Aw","p":"Aw","q":"Aw"}`, Asymmetric, ProblemHuge)
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("took %v", took)
 	}
 }
 
