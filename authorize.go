@@ -180,7 +180,7 @@ func (c *core) newAuthorization(i *integration, o AuthorizeOptions) (*authorizat
 	if a.State, err = c.newToken(); err != nil {
 		return nil, err
 	}
-	if i.entry.PKCE != spec.PKCEForbidden {
+	if i.entry.PKCE != spec.PKCEForbidden || AuthMode(i.entry.AuthMode) == ModeMCPOAuth2Generic {
 		a.Verifier, err = c.newToken()
 	}
 	return a, err

@@ -99,7 +99,14 @@ func (t *transport) send(s *snapshot, req *http.Request, body io.ReadCloser) (re
 		}
 		attached = true
 	}
-	resp, err = t.handle.core.apiHTTP.RoundTrip(out)
+	rt := t.handle.core.apiHTTP
+	if attached {
+		if rt, err = s.subject.certified(rt); err != nil {
+			closeReader(body)
+			return nil, false, err
+		}
+	}
+	resp, err = rt.RoundTrip(out)
 	if err != nil {
 		return nil, attached, withoutAnswer(err)
 	}

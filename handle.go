@@ -68,11 +68,7 @@ func (h *handle) get(ctx context.Context) (*snapshot, error) {
 // keep makes a snapshot of an outcome and remembers it.
 func (h *handle) keep(subj *Subject, out outcome, read time.Time) *snapshot {
 	s := &snapshot{outcome: out, subject: subj.withCredential(out.cred), token: oauth2Token(out.cred), read: read}
-	if b := subj.provider.BaseURL; b != nil {
-		if s.base, s.baseErr = b.Expand(s.subject.env()); s.baseErr != nil {
-			s.base, s.baseErr = nil, configError(s.baseErr)
-		}
-	}
+	s.base, s.baseErr = s.subject.baseURL()
 	h.current.Store(s)
 	return s
 }

@@ -59,7 +59,7 @@ func (clientCredentialsMode) Refresh(ctx context.Context, s *Subject) (Grant, er
 		return Grant{}, badData(err)
 	}
 	issued := s.core.now()
-	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	answer, failure := s.send(ctx, call)
 	if failure != nil {
 		return Grant{}, newTokenError(withoutGrant(failure))
 	}

@@ -25,7 +25,7 @@ type oauth2Mode struct{}
 // security of the flow rests on them.
 var reservedParams = []string{"client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method"}
 
-func (oauth2Mode) Begin(_ context.Context, s *Subject, f *Flow) (*url.URL, error) {
+func (oauth2Mode) Begin(ctx context.Context, s *Subject, f *Flow) (*url.URL, error) {
 	e := s.provider
 	if e.AuthorizationURL == nil {
 		return nil, fmt.Errorf("%w: this provider's authorizations begin at the provider", ErrWrongMode)
@@ -58,17 +58,26 @@ func (oauth2Mode) Begin(_ context.Context, s *Subject, f *Flow) (*url.URL, error
 	if len(f.Scopes) > 0 {
 		params["scope"] = strings.Join(f.Scopes, e.ScopeSeparator)
 	}
-	if f.Verifier != "" {
-		sum := sha256.Sum256([]byte(f.Verifier))
-		params["code_challenge"] = base64.RawURLEncoding.EncodeToString(sum[:])
-		params["code_challenge_method"] = "S256"
-	}
+	addChallenge(params, f.Verifier)
 	// The token endpoint must not be found out to be unreachable for want of a
 	// value once the user has consented.
 	if _, err := s.tokenURL(env); err != nil {
 		return nil, err
 	}
+	if e.PushedAuthorizationURL != nil {
+		return s.push(ctx, target, params)
+	}
 	return authorizationURL(target, e, params), nil
+}
+
+// addChallenge adds what binds the code to this flow (RFC 7636 section 4.3).
+func addChallenge(params map[string]string, verifier string) {
+	if verifier == "" {
+		return
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	params["code_challenge"] = base64.RawURLEncoding.EncodeToString(sum[:])
+	params["code_challenge_method"] = "S256"
 }
 
 // authorizationURL puts the parameters where the provider wants them.
@@ -128,7 +137,7 @@ func (oauth2Mode) Complete(ctx context.Context, s *Subject, f *Flow, callback ur
 		return Grant{}, err
 	}
 	issued := s.core.now()
-	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	answer, failure := s.send(ctx, call)
 	if failure != nil {
 		return Grant{}, newTokenError(failure)
 	}
@@ -201,8 +210,13 @@ func (oauth2Mode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	if err != nil {
 		return Grant{}, badData(err)
 	}
+	return s.renew(ctx, call, old)
+}
+
+// renew makes a refresh request and takes in what comes of it.
+func (s *Subject) renew(ctx context.Context, call *oauth.Call, old *OAuth2Token) (Grant, error) {
 	issued := s.core.now()
-	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	answer, failure := s.send(ctx, call)
 	if answer == nil {
 		return Grant{}, newTokenError(failure)
 	}

@@ -132,6 +132,9 @@ func builtinModes() map[AuthMode]Mode {
 		ModeCustom:        customMode{},
 		ModeAWSSigV4:      awsMode{},
 		ModeInstallPlugin: pluginMode{},
+
+		ModeMCPOAuth2:        oauth2Mode{},
+		ModeMCPOAuth2Generic: mcpMode{},
 	}
 }
 

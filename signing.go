@@ -194,3 +194,10 @@ func (s *Subject) samlKey(a *spec.CompiledAssertion, env *template.Env) (*rsa.Pr
 	}
 	return private, nil
 }
+
+func signingFieldError(field string, err error) error {
+	return &FieldError{Field: field, Reason: strings.TrimPrefix(err.Error(), "sign: ")}
+}
+
+// pemText undoes what happens to line breaks in a form with one line.
+func pemText(s Secret) string { return strings.ReplaceAll(s.Reveal(), `\n`, "\n") }

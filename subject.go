@@ -3,6 +3,7 @@ package tieline
 import (
 	"context"
 	"maps"
+	"net/url"
 	"time"
 
 	"github.com/tieline/tieline/internal/record"
@@ -140,6 +141,25 @@ func (s *Subject) client() (id, secret string) {
 		return app.ClientID, app.ClientSecret.Reveal()
 	}
 	return "", ""
+}
+
+// baseURL is that of the provider's API; nil when it has none.
+func (s *Subject) baseURL() (*url.URL, error) {
+	if b := s.provider.BaseURL; b != nil {
+		base, err := b.Expand(s.env())
+		if err != nil {
+			return nil, configError(err)
+		}
+		return base, nil
+	}
+	if AuthMode(s.provider.AuthMode) == ModeMCPOAuth2Generic {
+		base, err := url.Parse(s.config[mcpServer])
+		if err != nil || base.Host == "" {
+			return nil, &FieldError{Field: "config." + mcpServer, Reason: "must be the URL of an MCP server"}
+		}
+		return base, nil
+	}
+	return nil, nil
 }
 
 // forgiveness is what a provider does about a refresh token that it has

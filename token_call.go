@@ -47,6 +47,9 @@ func (s *Subject) tokenCall() (*oauth.Call, error) {
 			call.Header.Set(p.Name, v)
 		}
 	}
+	if secret == "" && e.AuthMode.IsMCP() {
+		call.Auth = oauth.AuthNone // a client that registered itself has none
+	}
 	return call, nil
 }
 
@@ -54,6 +57,20 @@ func (s *Subject) tokenCall() (*oauth.Call, error) {
 // the connection say. Nothing was sent.
 func badData(err error) *TokenError {
 	return &TokenError{Class: ClassConfig, Code: "provider_data", Err: err}
+}
+
+// send makes a call to the token endpoint once.
+func (s *Subject) send(ctx context.Context, call *oauth.Call) (*oauth.Answer, *oauth.Error) {
+	if s.provider.ClientAuth == spec.ClientAuthPrivateKeyJWT {
+		if err := s.assertClient(call); err != nil {
+			return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
+		}
+	}
+	rt, err := s.certified(s.core.tokenHTTP)
+	if err != nil {
+		return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
+	}
+	return oauth.Send(ctx, rt, call, s.core.now)
 }
 
 func (s *Subject) tokenURL(env *template.Env) (*url.URL, error) {

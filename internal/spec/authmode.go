@@ -39,3 +39,6 @@ func (m AuthMode) Valid() bool { return slices.Contains(AuthModes(), m) }
 
 // in reports whether the mode is one of modes.
 func (m AuthMode) in(modes ...AuthMode) bool { return slices.Contains(modes, m) }
+
+// IsMCP reports whether the mode is one of MCP servers.
+func (m AuthMode) IsMCP() bool { return m.in(MCPOAuth2, MCPOAuth2Generic) }

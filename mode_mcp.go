@@ -1,0 +1,275 @@
+package tieline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tieline/tieline/internal/discover"
+	"github.com/tieline/tieline/internal/oauth"
+)
+
+// mcpMode is OAuth 2.0 for any MCP server, of which only the URL is known
+// (https://modelcontextprotocol.io/specification, "Authorization"): the server says
+// who authorizes (RFC 9728), that server where and how (RFC 8414), and the
+// application registers itself there (RFC 7591), unless it has a document that says
+// who it is. What was found out is sealed with the connection.
+type mcpMode struct{}
+
+// The names under which what was found out is kept.
+const (
+	mcpServer     = "mcp_server_url"
+	mcpToken      = "oauth_token_url"
+	mcpRevocation = "oauth_revocation_url"
+	mcpIssuer     = "oauth_issuer"
+	mcpResource   = "oauth_resource"
+	mcpAuth       = "oauth_client_auth"
+
+	keptClientID     = "client_id"
+	keptClientSecret = "client_secret"
+	keptNamesIssuer  = "iss_required"
+)
+
+func (mcpMode) Begin(ctx context.Context, s *Subject, f *Flow) (*url.URL, error) {
+	server, resource, scopes, err := s.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.Keep = map[string]string{
+		mcpToken: server.TokenEndpoint, mcpIssuer: server.Issuer, mcpResource: resource, mcpRevocation: server.RevocationEndpoint,
+	}
+	if server.AuthorizationResponseIssParameterSupported {
+		f.Keep[keptNamesIssuer] = "true"
+	}
+	if len(f.Scopes) == 0 {
+		f.Scopes = scopes
+	}
+	if err := s.introduce(ctx, server, f); err != nil {
+		return nil, err
+	}
+	target, err := url.Parse(server.AuthorizationEndpoint)
+	if err != nil || server.AuthorizationEndpoint == "" {
+		return nil, discoveryError(&discover.Error{Step: discover.StepServer, Code: "missing", Field: "authorization_endpoint"})
+	}
+	params := map[string]string{"response_type": "code"}
+	maps.Copy(params, f.Params)
+	maps.Copy(params, map[string]string{"client_id": f.Keep[keptClientID], "redirect_uri": f.RedirectURL, "state": f.State, "resource": resource})
+	if len(f.Scopes) > 0 {
+		params["scope"] = strings.Join(f.Scopes, " ")
+	}
+	addChallenge(params, f.Verifier)
+	q := target.Query()
+	for name, v := range params {
+		q.Set(name, v)
+	}
+	target.RawQuery = q.Encode()
+	return target, nil
+}
+
+// discover asks the MCP server, and the server that authorizes for it.
+func (s *Subject) discover(ctx context.Context) (server discover.Server, resource string, scopes []string, err error) {
+	u, err := url.Parse(s.config[mcpServer])
+	if err != nil || u.Host == "" {
+		return server, "", nil, &FieldError{Field: "config." + mcpServer, Reason: "must be the URL of an MCP server"}
+	}
+	opts := discover.Options{LooseSlash: true}
+	rt := s.core.apiHTTP
+	found, err := discover.ProtectedResource(ctx, rt, u, opts)
+	published := err == nil
+	if err != nil && !errors.Is(err, discover.ErrNone) && !errors.Is(err, discover.ErrNotJSON) {
+		return server, "", nil, discoveryError(err)
+	}
+	resource = cmp.Or(found.Resource, discover.CanonicalResource(u))
+	scopes = found.ChallengeScopes
+	if len(scopes) == 0 {
+		scopes = found.ScopesSupported
+	}
+	issuer := discover.Origin(u)
+	if len(found.AuthorizationServers) > 0 {
+		issuer = found.AuthorizationServers[0]
+	}
+	server, err = discover.AuthorizationServer(ctx, rt, issuer, opts)
+	if errors.Is(err, discover.ErrNone) && !published {
+		return discover.DefaultServer(issuer), resource, scopes, nil
+	}
+	if err != nil {
+		return server, "", nil, discoveryError(err)
+	}
+	return server, resource, scopes, nil
+}
+
+// introduce finds the client ID to use: the URL of the application's metadata
+// document if the server reads those, a registration if it takes one, or the one
+// that the integration has.
+func (s *Subject) introduce(ctx context.Context, server discover.Server, f *Flow) error {
+	id, secret := s.client()
+	f.Keep[mcpAuth] = string(oauth.AuthNone)
+	switch {
+	case id != "" && server.ClientIDMetadataDocumentSupported && discover.CheckClientID(id) == nil:
+		f.Keep[keptClientID] = id
+	case server.RegistrationEndpoint != "":
+		reg, err := s.register(ctx, server.RegistrationEndpoint, f.RedirectURL, registrationAuth(server))
+		if err != nil {
+			return err
+		}
+		id, secret = reg.ClientID, reg.ClientSecret.Reveal()
+		f.Keep[keptClientID] = id
+	case id != "":
+		f.Keep[keptClientID] = id
+	default:
+		return &FieldError{Field: "app", Reason: "is required: the server takes no registrations"}
+	}
+	if secret != "" && f.Keep[keptClientID] == id {
+		f.Keep[keptClientSecret] = secret
+		f.Keep[mcpAuth] = string(secretAuth(server))
+	}
+	return nil
+}
+
+// registrationAuth is how a client that registers itself will say who it is: not at
+// all, unless the server demands it.
+func registrationAuth(server discover.Server) string {
+	methods := server.TokenEndpointAuthMethodsSupported
+	if len(methods) == 0 || slices.Contains(methods, "none") {
+		return "none"
+	}
+	if slices.Contains(methods, "client_secret_post") {
+		return "client_secret_post"
+	}
+	return methods[0]
+}
+
+// secretAuth is where a secret goes (RFC 8414 section 2: the default is Basic).
+func secretAuth(server discover.Server) oauth.ClientAuth {
+	if slices.Contains(server.TokenEndpointAuthMethodsSupported, "client_secret_post") {
+		return oauth.AuthBody
+	}
+	return oauth.AuthBasic
+}
+
+func (s *Subject) register(ctx context.Context, endpoint, redirect, auth string) (discover.Registered, error) {
+	reg, err := discover.Register(ctx, s.core.tokenHTTP, endpoint, discover.ClientMetadata{
+		RedirectURIs: []string{redirect}, ClientName: cmp.Or(s.integration.DisplayName, s.key),
+		GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"}, TokenEndpointAuthMethod: auth,
+	}, discover.Options{})
+	if err != nil {
+		return reg, discoveryError(err)
+	}
+	return reg, nil
+}
+
+// DiscoveryError says which step of finding out about a server failed. It is an
+// ErrTokenEndpoint.
+type DiscoveryError struct {
+	Step string // "protected resource metadata", "authorization server metadata", "registration"
+	Code string // a word for the reason; after a registration, the code of RFC 7591 section 3.2.2
+	Err  error
+}
+
+// Error names step and reason, and quotes nothing of the server's.
+func (e *DiscoveryError) Error() string { return e.Err.Error() }
+
+// Unwrap returns ErrTokenEndpoint and the cause.
+func (e *DiscoveryError) Unwrap() []error { return []error{ErrTokenEndpoint, e.Err} }
+
+func discoveryError(err error) error {
+	var failure *discover.Error
+	if !errors.As(err, &failure) {
+		return err
+	}
+	return &DiscoveryError{Step: failure.Step, Code: failure.Code, Err: failure}
+}
+
+func (mcpMode) Complete(ctx context.Context, s *Subject, f *Flow, callback url.Values) (Grant, error) {
+	// RFC 9207: with servers that anybody can name, this is what keeps one from
+	// passing off another one's code.
+	if iss := callback.Get("iss"); iss != f.Keep[mcpIssuer] && (iss != "" || f.Keep[keptNamesIssuer] != "") {
+		return Grant{}, &FieldError{Field: "callback.iss", Reason: "is not the server's issuer"}
+	}
+	if callback.Get("code") == "" {
+		return Grant{}, &FieldError{Field: "callback.code", Reason: "is missing"}
+	}
+	call, err := mcpCall(f.Keep, f.Keep[keptClientID], f.Keep[keptClientSecret])
+	if err != nil {
+		return Grant{}, err
+	}
+	maps.Copy(call.Params, map[string]any{
+		"grant_type": "authorization_code", "code": callback.Get("code"), "redirect_uri": f.RedirectURL, "code_verifier": f.Verifier,
+	})
+	issued := s.core.now()
+	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	if failure != nil {
+		return Grant{}, newTokenError(failure)
+	}
+	token := &OAuth2Token{ClientID: f.Keep[keptClientID], ClientSecret: NewSecret(f.Keep[keptClientSecret])}
+	captured := map[string]string{}
+	for _, name := range []string{mcpToken, mcpRevocation, mcpIssuer, mcpResource, mcpAuth} {
+		if v := f.Keep[name]; v != "" {
+			captured[name] = v
+		}
+	}
+	return Grant{Credential: s.token(token, answer, issued), Captured: captured, IssuedAt: issued, answered: s.core.now()}, nil
+}
+
+// mcpCall is a request to the token endpoint that was found.
+func mcpCall(found map[string]string, id, secret string) (*oauth.Call, error) {
+	target, err := url.Parse(found[mcpToken])
+	if err != nil || target.Host == "" {
+		return nil, &FieldError{Field: "config." + mcpToken, Reason: "must be a URL"}
+	}
+	return &oauth.Call{
+		URL: target, Header: http.Header{}, Params: map[string]any{"resource": found[mcpResource]},
+		Auth: oauth.ClientAuth(found[mcpAuth]), ClientID: id, ClientSecret: secret,
+	}, nil
+}
+
+func (mcpMode) Import(ctx context.Context, s *Subject, verify bool) (Grant, error) {
+	if s.config[mcpToken] == "" {
+		return Grant{}, &FieldError{Field: "config." + mcpToken, Reason: "is required to import"}
+	}
+	return oauth2Mode{}.Import(ctx, s, verify)
+}
+
+func (mcpMode) CanRefresh(s *Subject) bool {
+	token, ok := s.private.cred.(*OAuth2Token)
+	return ok && !token.RefreshToken.IsZero() && s.config[mcpToken] != ""
+}
+
+func (mcpMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
+	old := s.private.cred.(*OAuth2Token)
+	id, secret := s.client()
+	call, err := mcpCall(s.config, id, secret)
+	if err != nil {
+		return Grant{}, badData(err)
+	}
+	call.Params["grant_type"], call.Params["refresh_token"] = "refresh_token", old.RefreshToken.Reveal()
+	return s.renew(ctx, call, old)
+}
+
+func (mcpMode) Attach(_ context.Context, s *Subject, req *http.Request) error {
+	token, _ := s.private.cred.field("token")
+	return s.attachParts(req, func(h http.Header) { h.Set("Authorization", "Bearer "+token) })
+}
+
+// Revoke ends the grant where the server says how (RFC 7009).
+func (mcpMode) Revoke(ctx context.Context, s *Subject) error {
+	token, ok := s.private.cred.(*OAuth2Token)
+	target, err := url.Parse(s.config[mcpRevocation])
+	if !ok || err != nil || target.Host == "" {
+		return nil
+	}
+	id, secret := s.client()
+	call := &oauth.Call{
+		URL: target, Header: http.Header{}, Auth: oauth.ClientAuth(s.config[mcpAuth]), ClientID: id, ClientSecret: secret,
+		Params: map[string]any{"token": cmp.Or(token.RefreshToken.Reveal(), token.AccessToken.Reveal())},
+	}
+	if failure := oauth.Notify(ctx, s.core.tokenHTTP, call, s.core.now); failure != nil {
+		return newTokenError(failure)
+	}
+	return nil
+}
