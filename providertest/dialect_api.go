@@ -207,6 +207,9 @@ func (d *Dialect) standardHeader(got []string, v *view, p placement) []string {
 	if len(got) == 0 && p.optional {
 		return nil
 	}
+	if len(got) == 1 {
+		v.learn(p.standard, got[0], true)
+	}
 	if bad := v.header("authorization", p.standard, got); bad != "" {
 		if _, _, missing := v.want(p.standard, true); len(missing) > 0 {
 			bad = "is sent, although no token was issued"

@@ -17,6 +17,7 @@ type grants struct {
 	states   map[string]bool
 	requests map[string]*requestToken
 	clients  map[string]*registered
+	done     int    // the step of a sign-in that was answered last
 	external string // the external ID of the first AssumeRole
 }
 
