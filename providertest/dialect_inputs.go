@@ -244,6 +244,9 @@ func (d *Dialect) modeInputs(m material) {
 			d.in.Scopes = d.configuredScopes(scopes())
 		}
 	case "API_KEY":
+		if where := d.positions(); where["apiKey"] == inURLPath || where["credentials.apiKey"] == inURLPath {
+			add("apiKey", "key-"+randomText(r, 20, alphanumeric))
+		}
 		add("apiKey", secret("key-"))
 	case "BASIC", "SIGNATURE":
 		add("username", "user-"+randomText(r, 8, alphanumeric)+"@example.com")

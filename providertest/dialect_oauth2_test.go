@@ -190,7 +190,9 @@ body_format: json
 func TestDialectClientAuthInHeader(t *testing.T) {
 	t.Parallel()
 	raw := func(in Inputs) string { return basicHeader(in.ClientID, in.ClientSecret) }
-	encoded := func(in Inputs) string { return basicHeader(url.QueryEscape(in.ClientID), url.QueryEscape(in.ClientSecret)) }
+	encoded := func(in Inputs) string {
+		return basicHeader(url.QueryEscape(in.ClientID), url.QueryEscape(in.ClientSecret))
+	}
 	edits := []edit{
 		{"no header", "token", hdel("Authorization"), "authorization is missing"},
 		{"wrong secret", "token", hset("Authorization", basicHeader("a", "b")), "authorization is"},

@@ -176,8 +176,6 @@ func scripted(t *testing.T, name, entry string, script func(w *wire), edits []ed
 	}
 }
 
-
-
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
 // Edits that many scripts share.
