@@ -64,6 +64,7 @@ func (j *jwtRules) check(token string) (claims, []string) {
 	if typ, ok := c.header["typ"]; ok && j.header["typ"] == nil && typ != "JWT" {
 		bad = append(bad, fmt.Sprintf("the JWT's typ is %v", typ))
 	}
+	bad = append(bad, j.view.finish()...)
 	return c, append(bad, j.times(c.payload)...)
 }
 
@@ -135,6 +136,9 @@ func (j *jwtRules) list(what string, want []any, got any) []string {
 				expected = append(expected, part)
 			}
 		}
+	}
+	if got != nil && len(expected) == 0 {
+		return []string{fmt.Sprintf("the JWT's %s is %v, want none", what, got)}
 	}
 	if !slices.Equal(textsOf(got), expected) {
 		return []string{fmt.Sprintf("the JWT's %s is %v, want %q", what, got, expected)}
