@@ -180,10 +180,22 @@ func (c *core) newAuthorization(i *integration, o AuthorizeOptions) (*authorizat
 	if a.State, err = c.newToken(); err != nil {
 		return nil, err
 	}
-	if i.entry.PKCE != spec.PKCEForbidden || AuthMode(i.entry.AuthMode) == ModeMCPOAuth2Generic {
+	if bindsCode(i.entry) {
 		a.Verifier, err = c.newToken()
 	}
 	return a, err
+}
+
+// bindsCode says whether a flow has a PKCE verifier. The page on which an application
+// is installed takes no challenge; a server that anybody can name must.
+func bindsCode(e *spec.Entry) bool {
+	switch AuthMode(e.AuthMode) {
+	case ModeCustom, ModeApp, ModeInstallPlugin, ModeOAuth1:
+		return false
+	case ModeMCPOAuth2Generic:
+		return true
+	}
+	return e.PKCE != spec.PKCEForbidden
 }
 
 // client is an empty credential that carries the app of this authorization.

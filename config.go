@@ -32,6 +32,18 @@ func checkConfig(fields spec.Fields, known []string, given, old map[string]strin
 	return plain, secrets, nil
 }
 
+// configNames are the names that a connection's config may have without a field for
+// them. The scopes to ask for are the connection's own where it is a client itself.
+func configNames(e *spec.Entry) []string {
+	if e.AuthMode == spec.OAuth2CC {
+		return append(slices.Clone(e.ConfigNames), oauthScopes)
+	}
+	return e.ConfigNames
+}
+
+// oauthScopes has the scopes of a client, separated by commas.
+const oauthScopes = "oauth_scopes"
+
 // checkFields checks the parts of a credential, and fills in what the provider
 // sets itself.
 func checkFields(fields spec.Fields, given map[string]string) (map[string]string, error) {

@@ -184,7 +184,7 @@ func (c *core) draft(ctx context.Context, i *integration, id string, in Connecti
 			given = old
 		}
 	}
-	d.plain, d.secrets, err = checkConfig(i.entry.ConnectionConfig, i.entry.ConfigNames, given, nil)
+	d.plain, d.secrets, err = checkConfig(i.entry.ConnectionConfig, configNames(i.entry), given, nil)
 	return d, err
 }
 
@@ -370,7 +370,7 @@ func (c *core) fill(s *connection, d *draft, p *private, res Grant) error {
 	st.Holder, st.Beat, st.Sent = "", time.Time{}, false
 	expires := p.cred.Expiry()
 	mergeFresh(st, record.State{IssuedAt: res.IssuedAt, ExpiresAt: expires, RefreshedAt: st.RefreshedAt})
-	if m, ok := c.mode(d.integration.entry).(Refresher); ok && m.CanRefresh(d.subject(p.cred)) {
+	if m, ok := c.mode(d.integration.entry).(Refresher); ok && m.CanRefresh(c.newSubject(d.integration, d.id, d.plain, p)) {
 		st.DueAt = c.policy.due(res, expires, d.integration.entry)
 	}
 	st.UpdatedAt = c.now()

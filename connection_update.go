@@ -91,7 +91,7 @@ func (c *core) editConfig(s *connection, p *private, public *record.Public, conf
 	if err != nil {
 		return err
 	}
-	plain, secrets, err := checkConfig(entry.ConnectionConfig, entry.ConfigNames, config, p.secrets)
+	plain, secrets, err := checkConfig(entry.ConnectionConfig, configNames(entry), config, p.secrets)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package tieline
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // The credentials of logins: what a person typed in, and the token that it is
 // traded for or signed with. Creating one takes the typed-in part; the rest is
@@ -41,7 +44,13 @@ func (t *TwoStep) field(name string) (string, bool) {
 	case "refresh_token":
 		return t.RefreshToken.Reveal(), true
 	case "assertion":
-		return t.Assertion.Reveal(), true
+		if !t.Assertion.IsZero() {
+			return t.Assertion.Reveal(), true
+		}
+	}
+	if path, ok := strings.CutPrefix(name, "raw."); ok {
+		answer := loginAnswer{value: decodeLogin("", []byte(t.Raw.Reveal()))}
+		return answer.path(path)
 	}
 	if v, ok := t.Headers[name]; ok {
 		return v.Reveal(), true
@@ -68,6 +77,19 @@ func (t *JWT) Expiry() time.Time { return t.ExpiresAt }
 func (t *JWT) field(name string) (string, bool) {
 	if name == "accessToken" || name == "token" {
 		return t.Token.Reveal(), true
+	}
+	// A key that has its ID with it, as "id:secret", can be asked for either.
+	if whole, part, ok := strings.Cut(name, "."); ok {
+		v, found := t.Values[whole]
+		id, secret, two := strings.Cut(v.Reveal(), ":")
+		switch {
+		case !found || !two:
+			return "", false
+		case part == "id":
+			return id, true
+		case part == "secret":
+			return secret, true
+		}
 	}
 	v, ok := t.Values[name]
 	return v.Reveal(), ok

@@ -71,6 +71,11 @@ func (m *Integrations) create(ctx context.Context, in Integration) (Integration,
 	if err != nil {
 		return Integration{}, err
 	}
+	if isNilApp(in.App) && entry.ClientRegistration == "dynamic" {
+		if in.App, err = c.registerApp(ctx, entry, in); err != nil {
+			return Integration{}, err
+		}
+	}
 	if err := checkApp(in.App, entry); err != nil {
 		return Integration{}, err
 	}

@@ -92,7 +92,7 @@ func (s *Subject) clientCredentialsCall() (*oauth.Call, error) {
 	if grant := s.provider.TokenGrant; grant != "" {
 		call.Params["grant_type"] = grant
 	}
-	if scopes := strings.Split(s.config["oauth_scopes"], ","); scopes[0] != "" {
+	if scopes := strings.Split(s.config[oauthScopes], ","); scopes[0] != "" {
 		call.Params["scope"] = strings.Join(slices.DeleteFunc(scopes, func(s string) bool { return s == "" }), s.provider.ScopeSeparator)
 	}
 	return call, s.addParams(call, s.provider.TokenParams)

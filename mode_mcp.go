@@ -12,6 +12,8 @@ import (
 
 	"github.com/tieline/tieline/internal/discover"
 	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/spec"
+	"github.com/tieline/tieline/internal/template"
 )
 
 // mcpMode is OAuth 2.0 for any MCP server, of which only the URL is known
@@ -153,14 +155,54 @@ func secretAuth(server discover.Server) oauth.ClientAuth {
 }
 
 func (s *Subject) register(ctx context.Context, endpoint, redirect, auth string) (discover.Registered, error) {
-	reg, err := discover.Register(ctx, s.core.tokenHTTP, endpoint, discover.ClientMetadata{
+	return s.core.register(ctx, endpoint, discover.ClientMetadata{
 		RedirectURIs: []string{redirect}, ClientName: cmp.Or(s.integration.DisplayName, s.key),
 		GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"}, TokenEndpointAuthMethod: auth,
-	}, discover.Options{})
+	})
+}
+
+func (c *core) register(ctx context.Context, endpoint string, client discover.ClientMetadata) (discover.Registered, error) {
+	reg, err := discover.Register(ctx, c.tokenHTTP, endpoint, client, discover.Options{})
 	if err != nil {
 		return reg, discoveryError(err)
 	}
 	return reg, nil
+}
+
+// registerApp makes the application known to a provider that takes registrations
+// from everybody (RFC 7591), when an integration is created without one.
+func (c *core) registerApp(ctx context.Context, e *spec.Entry, in Integration) (AppCredential, error) {
+	if c.callback == "" {
+		return nil, &FieldError{Field: "CallbackURL", Reason: "is required in the Config to register the application"}
+	}
+	target, err := expandURL(e.RegistrationURL, &template.Env{Now: c.now, Rand: c.rand}, "registration_url")
+	if err != nil {
+		return nil, err
+	}
+	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	defer cancel()
+	reg, err := c.register(tctx, target.String(), discover.ClientMetadata{
+		RedirectURIs: []string{c.callback}, ClientName: cmp.Or(in.DisplayName, in.Key), TokenEndpointAuthMethod: "none",
+		GrantTypes:    textsOr(e.RegistrationParams, "grant_types", "authorization_code", "refresh_token"),
+		ResponseTypes: textsOr(e.RegistrationParams, "response_types", "code"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &OAuthApp{ClientID: reg.ClientID, ClientSecret: NewSecret(reg.ClientSecret.Reveal())}, nil
+}
+
+// textsOr is a list of texts in a provider's data, or what stands in for it.
+func textsOr(m spec.Map, name string, def ...string) []string {
+	v, ok := m.Get(name)
+	if !ok || len(v.List) == 0 {
+		return def
+	}
+	out := make([]string, len(v.List))
+	for i, item := range v.List {
+		out[i] = item.Text
+	}
+	return out
 }
 
 // DiscoveryError says which step of finding out about a server failed. It is an

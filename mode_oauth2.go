@@ -55,13 +55,14 @@ func (oauth2Mode) Begin(ctx context.Context, s *Subject, f *Flow) (*url.URL, err
 	params["client_id"] = id
 	params["redirect_uri"] = f.RedirectURL
 	params["state"] = f.State
-	if len(f.Scopes) > 0 {
+	if len(f.Scopes) > 0 && params["scope"] == "" {
+		// A provider whose data has a scope knows no other.
 		params["scope"] = strings.Join(f.Scopes, e.ScopeSeparator)
 	}
 	addChallenge(params, f.Verifier)
 	// The token endpoint must not be found out to be unreachable for want of a
-	// value once the user has consented.
-	if _, err := s.tokenURL(env); err != nil {
+	// value once the user has consented, unless the provider is to bring it.
+	if _, err := s.tokenURL(env); err != nil && !s.brings(err) {
 		return nil, err
 	}
 	if e.PushedAuthorizationURL != nil {
@@ -119,21 +120,29 @@ func rawQuery(s string) string {
 }
 
 func (oauth2Mode) Complete(ctx context.Context, s *Subject, f *Flow, callback url.Values) (Grant, error) {
-	e := s.provider
-	if callback.Get(e.CodeParam) == "" {
-		return Grant{}, &FieldError{Field: "callback." + e.CodeParam, Reason: "is missing"}
+	code := callback.Get(s.provider.CodeParam)
+	if code == "" {
+		return Grant{}, &FieldError{Field: "callback." + s.provider.CodeParam, Reason: "is missing"}
 	}
+	return s.withCaptured(s.capture(nil, callback)).exchangeCode(ctx, code, f, callback)
+}
+
+// exchangeCode turns a code into tokens. f is nil for a code that came without an
+// authorization.
+func (s *Subject) exchangeCode(ctx context.Context, code string, f *Flow, callback url.Values) (Grant, error) {
 	call, err := s.tokenCall()
 	if err != nil {
 		return Grant{}, err
 	}
-	call.Params["grant_type"] = cmp.Or(e.TokenGrant, "authorization_code")
-	call.Params["code"] = callback.Get(e.CodeParam)
-	call.Params["redirect_uri"] = f.RedirectURL
-	if f.Verifier != "" {
-		call.Params["code_verifier"] = f.Verifier
+	call.Params["grant_type"] = cmp.Or(s.provider.TokenGrant, "authorization_code")
+	call.Params["code"] = code
+	if f != nil {
+		call.Params["redirect_uri"] = f.RedirectURL
+		if f.Verifier != "" {
+			call.Params["code_verifier"] = f.Verifier
+		}
 	}
-	if err := s.addParams(call, e.TokenParams); err != nil {
+	if err := s.addParams(call, s.provider.TokenParams); err != nil {
 		return Grant{}, err
 	}
 	issued := s.core.now()

@@ -22,6 +22,11 @@ func (staticMode) Import(ctx context.Context, s *Subject, verify bool) (Grant, e
 }
 
 func (staticMode) Attach(_ context.Context, s *Subject, req *http.Request) error {
+	if api, ok := s.ownAPI(); ok {
+		if cred, ok := s.private.cred.(*APIKey); ok {
+			return api.attach(cred.Key.Reveal(), req)
+		}
+	}
 	return s.attachParts(req, func(h http.Header) {
 		if cred, ok := s.private.cred.(*Basic); ok {
 			h.Set("Authorization", basicAuth(cred.Username.Reveal(), cred.Password.Reveal()))

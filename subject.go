@@ -2,8 +2,10 @@ package tieline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tieline/tieline/internal/record"
@@ -83,6 +85,26 @@ func (s *Subject) withValues(extra func(template.Ref) (string, bool)) *Subject {
 	return &n
 }
 
+// withCaptured is the same connection with values that the provider has just told.
+func (s *Subject) withCaptured(captured map[string]string) *Subject {
+	n := *s
+	n.config = maps.Clone(s.config)
+	for k, v := range captured {
+		if n.config[k] == "" {
+			n.config = put(n.config, k, v)
+		}
+	}
+	return &n
+}
+
+// brings says whether a value that is missing comes from the provider.
+func (s *Subject) brings(err error) bool {
+	var missing *template.MissingError
+	return errors.As(err, &missing) && slices.ContainsFunc(s.provider.Captures, func(c spec.Capture) bool {
+		return missing.Ref.Space == "connectionConfig" && c.Field == missing.Ref.Name
+	})
+}
+
 // env gives the templates of one request their values.
 func (s *Subject) env() *template.Env {
 	return &template.Env{Lookup: s.lookup, Now: s.core.now, Rand: s.core.rand}
@@ -145,6 +167,9 @@ func (s *Subject) client() (id, secret string) {
 
 // baseURL is that of the provider's API; nil when it has none.
 func (s *Subject) baseURL() (*url.URL, error) {
+	if api, ok := s.ownAPI(); ok && api.base != "" {
+		return api.baseURL()
+	}
 	if b := s.provider.BaseURL; b != nil {
 		base, err := b.Expand(s.env())
 		if err != nil {

@@ -78,6 +78,9 @@ func (s *Subject) tokenURL(env *template.Env) (*url.URL, error) {
 	if u == nil {
 		u = s.provider.TokenURLs[string(s.provider.AuthMode)]
 	}
+	if u == nil && s.provider.AuthMode == spec.Custom {
+		u = s.provider.TokenURLs[string(spec.OAuth2)]
+	}
 	if u == nil {
 		return nil, fmt.Errorf("%w: the provider has no token URL", ErrWrongMode)
 	}
@@ -181,20 +184,27 @@ func (s *Subject) expiry(answer *oauth.Answer, issued time.Time, fallback time.D
 // says is part of the connection. The callback wins. What does not fit its field
 // is left out.
 func (s *Subject) capture(answer *oauth.Answer, callback url.Values) map[string]string {
+	out := s.captureFrom(spec.FromTokenResponse, func(path string) string {
+		if answer == nil {
+			return ""
+		}
+		v, _ := oauth.Text(oauth.At(answer.Values, path))
+		return v
+	})
+	for name, v := range s.captureFrom(spec.FromCallback, callback.Get) {
+		out = put(out, name, v)
+	}
+	return out
+}
+
+func (s *Subject) captureFrom(from spec.CaptureFrom, get func(path string) string) map[string]string {
 	var out map[string]string
-	for _, from := range []spec.CaptureFrom{spec.FromTokenResponse, spec.FromCallback} {
-		for _, cp := range s.provider.Captures {
-			v := ""
-			switch {
-			case cp.From != from:
-			case from == spec.FromCallback:
-				v = callback.Get(cp.Path)
-			case answer != nil:
-				v, _ = oauth.Text(oauth.At(answer.Values, cp.Path))
-			}
-			if v != "" && len(v) <= maxToken {
-				out = put(out, cp.Field, v)
-			}
+	for _, cp := range s.provider.Captures {
+		if cp.From != from {
+			continue
+		}
+		if v := get(cp.Path); v != "" && len(v) <= maxToken {
+			out = put(out, cp.Field, v)
 		}
 	}
 	// Who brings a callback chooses what is in it, and a value may become the

@@ -126,7 +126,11 @@ func joinURL(base, ref *url.URL) *url.URL {
 	}
 	u := *base
 	if ref.Path != "" {
-		u = *base.JoinPath(ref.EscapedPath())
+		rooted := *base
+		if rooted.Path == "" {
+			rooted.Path = "/" // or JoinPath makes a path that cannot be sent
+		}
+		u = *rooted.JoinPath(ref.EscapedPath())
 	}
 	switch {
 	case base.RawQuery == "":
