@@ -98,11 +98,16 @@ func (d *Dialect) value(section, name string, where map[string]position, m mater
 
 func (d *Dialect) candidates(section, name string, spec map[string]any, pos position, m material) []string {
 	r := seeded(d.name + "/" + section + "/" + name)
-	list := textsOf(spec["enum"])
 	expr, example := textOf(spec["pattern"]), textOf(spec["example"])
+	plain := example != "" && !strings.ContainsAny(example, "*•")
+	var list []string
 	add := func(v ...string) { list = append(list, v...) }
 	if v := textOf(spec["default_value"]); v != "" {
 		add(v)
+	}
+	add(textsOf(spec["enum"])...)
+	if plain && (section == "integration_config" || d.mode == "AWS_SIGV4") {
+		add(example)
 	}
 	add(d.keyFor(section, name, expr, m)...)
 	host := slug(d.name) + ".example.com"
@@ -116,7 +121,6 @@ func (d *Dialect) candidates(section, name string, spec map[string]any, pos posi
 	case format == "hostname" && pos != inHost, pos == wholeHost:
 		add(host)
 	}
-	plain := example != "" && !strings.ContainsAny(example, "*•")
 	if plain && (expr != "" || pos == inHost && hostForm.MatchString(example)) {
 		add(example)
 	}
