@@ -148,19 +148,19 @@ func TestInteropSigV4Random(t *testing.T) {
 	random := mathrand.New(mathrand.NewPCG(3, 4))
 	for i := range 2000 {
 		r := awsRequest{
-			name: fmt.Sprintf("random %d", i), method: pick(random, "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"),
-			service: pick(random, "s3", "iam", "execute-api"), token: pick(random, "", "to/ken+=="),
-			host: pick(random, "", "", "other.example", "other.example:443", "other.example:8080"), header: http.Header{},
+			name: fmt.Sprintf("random %d", i), method: pickOne(random, "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"),
+			service: pickOne(random, "s3", "iam", "execute-api"), token: pickOne(random, "", "to/ken+=="),
+			host: pickOne(random, "", "", "other.example", "other.example:443", "other.example:8080"), header: http.Header{},
 		}
-		base := pick(random, "https", "http") + "://" + pick(random, "a.example", "A.Example", "b.a.example:443", "a.example:80", "10.0.0.1:9000")
+		base := pickOne(random, "https", "http") + "://" + pickOne(random, "a.example", "A.Example", "b.a.example:443", "a.example:80", "10.0.0.1:9000")
 		r.url = base + awsPath(random, r.s3()) + awsQuery(random)
 		r.unsigned = r.s3() && random.IntN(3) == 0
 		if random.IntN(2) == 0 {
-			r.body = text(random, 20) + "x"
+			r.body = randomText(random, 20) + "x"
 		}
 		for range random.IntN(5) {
-			name := pick(random, "Content-Type", "Accept", "X-Amz-Meta-A", "X-Amz-Target", "My-Header", "Range", "Date", "If-Match", "X-A_b.c~")
-			r.header.Add(name, pick(random, "", " ", "a", "  a  b   c ", "x;y, z=\"  q  \"", "é"))
+			name := pickOne(random, "Content-Type", "Accept", "X-Amz-Meta-A", "X-Amz-Target", "My-Header", "Range", "Date", "If-Match", "X-A_b.c~")
+			r.header.Add(name, pickOne(random, "", " ", "a", "  a  b   c ", "x;y, z=\"  q  \"", "é"))
 		}
 		checkAWS(t, r)
 		if t.Failed() {
@@ -176,15 +176,15 @@ func TestInteropSigV4Random(t *testing.T) {
 func awsPath(random *mathrand.Rand, s3 bool) string {
 	var b strings.Builder
 	for range random.IntN(5) {
-		s := strings.ReplaceAll(text(random, 6), "/", "")
+		s := strings.ReplaceAll(randomText(random, 6), "/", "")
 		switch {
 		case !s3:
-			s = "k" + s + pick(random, "", "/")
+			s = "k" + s + pickOne(random, "", "/")
 		case random.IntN(4) == 0:
-			s = pick(random, "", ".", "..")
+			s = pickOne(random, "", ".", "..")
 		}
-		if s = strict(s); !s3 {
-			s = loosen(random, s) // all but the slash
+		if s = strictEncode(s); !s3 {
+			s = loosenEncoding(random, s) // all but the slash
 		}
 		b.WriteString("/" + s)
 	}
@@ -197,14 +197,14 @@ func awsPath(random *mathrand.Rand, s3 bool) string {
 func awsQuery(random *mathrand.Rand) string {
 	var pairs []string
 	for range random.IntN(6) {
-		pair := loosen(random, strict(text(random, 3)))
+		pair := loosenEncoding(random, strictEncode(randomText(random, 3)))
 		if random.IntN(5) > 0 {
-			pair += "=" + loosen(random, strict(text(random, 5)))
+			pair += "=" + loosenEncoding(random, strictEncode(randomText(random, 5)))
 		}
 		pairs = append(pairs, strings.ReplaceAll(pair, "+", "%2B"))
 	}
 	if len(pairs) == 0 {
-		return pick(random, "", "?")
+		return pickOne(random, "", "?")
 	}
 	query := strings.Join(pairs, "&")
 	if random.IntN(2) == 0 {
@@ -213,8 +213,8 @@ func awsQuery(random *mathrand.Rand) string {
 	return "?" + query
 }
 
-// text is up to most characters, of all sorts.
-func text(random *mathrand.Rand, most int) string {
+// randomText is up to most characters, of all sorts.
+func randomText(random *mathrand.Rand, most int) string {
 	alphabet := []rune("aZ09-._~ !\"#$%&'()*+,/:;<=>?@[]^`{|}\\é\u00ff\U0001F600\t\n")
 	s := make([]rune, random.IntN(most+1))
 	for i := range s {
@@ -223,15 +223,15 @@ func text(random *mathrand.Rand, most int) string {
 	return string(s)
 }
 
-// strict encodes everything but what RFC 3986 section 2.3 calls unreserved.
-func strict(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+// strictEncode encodes everything but what RFC 3986 section 2.3 calls unreserved.
+func strictEncode(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
-// loosen decodes some of what need not be encoded, and spells the rest in lower
+// loosenEncoding decodes some of what need not be encoded, and spells the rest in lower
 // case at times.
-func loosen(random *mathrand.Rand, s string) string {
+func loosenEncoding(random *mathrand.Rand, s string) string {
 	for _, c := range []string{"$", "!", "'", "(", ")", "*", ",", ":", "@", "+"} {
 		if random.IntN(2) == 0 {
-			s = strings.ReplaceAll(s, strict(c), c)
+			s = strings.ReplaceAll(s, strictEncode(c), c)
 		}
 	}
 	if random.IntN(3) == 0 {
@@ -240,4 +240,4 @@ func loosen(random *mathrand.Rand, s string) string {
 	return s
 }
 
-func pick(random *mathrand.Rand, from ...string) string { return from[random.IntN(len(from))] }
+func pickOne(random *mathrand.Rand, from ...string) string { return from[random.IntN(len(from))] }
