@@ -20,7 +20,10 @@ const (
 	// for 2048, but providers still hand out shorter keys and only they could
 	// replace them.
 	minRSABits = 1024
-	maxRSABits = 16384
+
+	// maxRSABits is that of crypto/tls. It bounds the time that checking the
+	// primes takes.
+	maxRSABits = 8192
 )
 
 // Problem says what is wrong with the text of a key.
@@ -39,7 +42,7 @@ const (
 	ProblemOpenSSH     Problem = "it is in OpenSSH form; convert it to PKCS #8"
 	ProblemUnsupported Problem = "its type or curve is not supported; RSA, EC P-256, P-384 and P-521, and Ed25519 are"
 	ProblemShort       Problem = "the RSA key has fewer than 1024 bits"
-	ProblemHuge        Problem = "the RSA key has more than 16384 bits"
+	ProblemHuge        Problem = "the RSA key has more than 8192 bits"
 	ProblemHex         Problem = "it is not hexadecimal"
 	ProblemSecret      Problem = "it is a private key in PEM, where a shared secret is needed"
 	ProblemJWK         Problem = "the JWK is not valid JSON, or lacks a member of a private key"

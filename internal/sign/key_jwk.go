@@ -103,10 +103,13 @@ func (k *jwk) rsa() (*material, Problem) {
 		D:         d,
 		Primes:    []*big.Int{p, q},
 	}
-	// Size first: it bounds what validating costs.
+	// Size and product first: validating primes of 40000 bits takes minutes.
 	m, problem := newMaterial(key)
 	if problem != "" {
 		return nil, problem
+	}
+	if d.BitLen() > n.BitLen() || new(big.Int).Mul(p, q).Cmp(n) != 0 {
+		return nil, ProblemJWKMismatch
 	}
 	key.Precompute()
 	if key.Validate() != nil {

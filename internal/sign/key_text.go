@@ -12,9 +12,9 @@ import (
 // users to encode the PEM, and some do it twice.
 const maxBase64Layers = 2
 
-// maxDER bounds a decoded key in bytes; RSA of 16384 bits has about 9300. It
+// maxDER bounds a decoded key in bytes; RSA of 8192 bits has about 4700. It
 // also bounds the time that checking the primes takes.
-const maxDER = 10 << 10
+const maxDER = 6 << 10
 
 // parsePrivate reads a private key in any of its textual forms.
 func parsePrivate(text string, layers int) (*material, Problem) {

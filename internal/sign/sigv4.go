@@ -107,11 +107,18 @@ func setOnly(h http.Header, name, value string) {
 // X-Amz-Content-Sha256 only when it is there, as services other than S3 do not
 // need it. It fails as [SigV4.Sign] does.
 func (s SigV4) Authorization(req *http.Request, payloadHash string, now time.Time) (string, error) {
+	if req.URL == nil {
+		return "", errNoURL
+	}
+	return s.authorize(req, canonicalPath(wirePath(req.URL), singleEncoded(s.Service)), payloadHash, now.UTC())
+}
+
+// authorize is Authorization with the canonical path and a time in UTC.
+func (s SigV4) authorize(req *http.Request, path, payloadHash string, now time.Time) (string, error) {
 	if err := s.check(payloadHash); err != nil {
 		return "", err
 	}
-	now = now.UTC()
-	canonical, signedHeaders, err := s.canonicalRequest(req, payloadHash, now)
+	canonical, signedHeaders, err := s.canonicalRequest(req, path, payloadHash, now)
 	if err != nil {
 		return "", err
 	}

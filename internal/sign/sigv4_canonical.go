@@ -12,10 +12,7 @@ import (
 
 // canonicalRequest returns the canonical request and the list of signed
 // headers.
-func (s SigV4) canonicalRequest(req *http.Request, payloadHash string, now time.Time) (canonical, signed string, err error) {
-	if req.URL == nil {
-		return "", "", errNoURL
-	}
+func (s SigV4) canonicalRequest(req *http.Request, path, payloadHash string, now time.Time) (canonical, signed string, err error) {
 	headers, err := s.canonicalHeaders(req, now)
 	if err != nil {
 		return "", "", err
@@ -25,8 +22,7 @@ func (s SigV4) canonicalRequest(req *http.Request, payloadHash string, now time.
 		method = http.MethodGet
 	}
 	var b strings.Builder
-	b.WriteString(method + "\n" + canonicalPath(wirePath(req.URL), singleEncoded(s.Service)) + "\n" +
-		canonicalQuery(req.URL.RawQuery) + "\n")
+	b.WriteString(method + "\n" + path + "\n" + canonicalQuery(req.URL.RawQuery) + "\n")
 	names := make([]string, len(headers))
 	for i, h := range headers {
 		b.WriteString(h.name + ":" + h.value + "\n")
