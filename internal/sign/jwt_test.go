@@ -64,6 +64,22 @@ func TestSignRFC7515HS256(t *testing.T) {
 	}
 }
 
+// RFC 4231 section 4.3.
+func TestSignRFC4231(t *testing.T) {
+	t.Parallel()
+	key := mustKey(t, "Jefe", SecretUTF8)
+	for alg, want := range map[string]string{
+		"HS256": "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+		"HS384": "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649",
+		"HS512": "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
+	} {
+		sig, err := algorithms[alg].sign([]byte("what do ya want for nothing?"), key)
+		if got := hex.EncodeToString(sig); got != want || err != nil {
+			t.Errorf("%s: %s, %v", alg, got, err)
+		}
+	}
+}
+
 // RFC 6979 appendices A.2.5 to A.2.7, message "sample": r and s as they are,
 // which for P-521 begin with a zero.
 func TestSignRFC6979(t *testing.T) {

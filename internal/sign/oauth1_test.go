@@ -99,12 +99,8 @@ func TestOAuth1PublishedVectors(t *testing.T) {
 	}
 	for name, test := range tests {
 		header, err := test.signer.Header(test.method, mustURL(t, test.url), test.form, test.nonce, time.Unix(test.at, 0), test.extra)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if got := parseHeader(t, header)["oauth_signature"]; got != test.want {
-			t.Errorf("%s: %s, want %s", name, got, test.want)
+		if err != nil || parseHeader(t, header)["oauth_signature"] != test.want {
+			t.Errorf("%s: %s, %v, want %s", name, header, err, test.want)
 		}
 	}
 }

@@ -191,6 +191,7 @@ func TestSigV4Query(t *testing.T) {
 		{"=v", "=v", "=v"},
 		{"a=1;b=2", "a=1%3Bb%3D2", "a=1%3Bb%3D2"},
 		{"a=%zz%", "a=%25zz%25", "a=%25zz%25"},
+		{"a=%4", "a=%254", "a=%254"},
 	}
 	for _, test := range tests {
 		if got := canonicalQuery(test.raw); got != test.canonical {
@@ -272,7 +273,7 @@ func TestSigV4Sign(t *testing.T) {
 		req.Header[name] = []string{"stale"}
 	}
 	req.Header["X-Kept"] = []string{"1"}
-	if err := signer.Sign(req, hash, suiteTime); err != nil {
+	if err := signer.Sign(req, hash, suiteTime.In(time.FixedZone("", 7200))); err != nil {
 		t.Fatal(err)
 	}
 	auth := req.Header.Get("Authorization")
