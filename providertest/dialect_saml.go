@@ -133,13 +133,13 @@ func samlSignature(root *xmlNode, public any) []string {
 	if i := slices.Index(order, "Signature"); i != 1 || order[0] != "Issuer" {
 		bad = append(bad, "the SAML signature does not stand behind the Issuer")
 	}
-	digest := sha256.Sum256([]byte(canonical(root, nil, sig)))
+	digest := sha256.Sum256([]byte(canonical(root, nil, sig, inclusive(ref))))
 	if base64.StdEncoding.EncodeToString(digest[:]) != ref.child("DigestValue").content() {
 		bad = append(bad, "the digest of the SAML assertion is wrong")
 	}
 	spaces := maps.Clone(root.spaces)
 	maps.Copy(spaces, sig.spaces)
-	sum := sha256.Sum256([]byte(canonical(info, spaces, nil)))
+	sum := sha256.Sum256([]byte(canonical(info, spaces, nil, nil)))
 	value, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(sig.child("SignatureValue").content()), ""))
 	if err != nil || rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], value) != nil {
 		bad = append(bad, "the signature of the SAML assertion is wrong")
@@ -158,14 +158,26 @@ func elementNames(n *xmlNode) []string {
 }
 
 // canonical writes an element in Exclusive XML Canonicalization 1.0, without the
-// element leave. Spaces are the namespaces in scope around it.
-func canonical(n *xmlNode, spaces map[string]string, leave *xmlNode) string {
+// element leave. Spaces are the namespaces in scope around it; those of the
+// prefixes in also are written whether they are used or not.
+func canonical(n *xmlNode, spaces map[string]string, leave *xmlNode, also []string) string {
 	var b strings.Builder
-	writeCanonical(&b, n, spaces, map[string]string{}, leave)
+	writeCanonical(&b, n, spaces, map[string]string{}, leave, also)
 	return b.String()
 }
 
-func writeCanonical(b *strings.Builder, n *xmlNode, scope, rendered map[string]string, leave *xmlNode) {
+// inclusive are the prefixes that the canonicalization of a reference is told to
+// keep, because they are used in values.
+func inclusive(ref *xmlNode) []string {
+	for _, t := range ref.child("Transforms").kids() {
+		if list := t.child("InclusiveNamespaces"); list != nil {
+			return strings.Fields(list.attr("PrefixList"))
+		}
+	}
+	return nil
+}
+
+func writeCanonical(b *strings.Builder, n *xmlNode, scope, rendered map[string]string, leave *xmlNode, also []string) {
 	if n.text != "" {
 		b.WriteString(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;").Replace(n.text))
 		return
@@ -180,6 +192,11 @@ func writeCanonical(b *strings.Builder, n *xmlNode, scope, rendered map[string]s
 	for _, a := range n.attrs {
 		if a.prefix != "" && a.prefix != "xml" {
 			used[a.prefix] = true
+		}
+	}
+	for _, p := range also {
+		if scope[p] != "" {
+			used[p] = true
 		}
 	}
 	rendered = maps.Clone(rendered)
@@ -215,7 +232,7 @@ func writeCanonical(b *strings.Builder, n *xmlNode, scope, rendered map[string]s
 	b.WriteString(">")
 	for _, c := range n.children {
 		if c != leave {
-			writeCanonical(b, c, scope, rendered, leave)
+			writeCanonical(b, c, scope, rendered, leave, also)
 		}
 	}
 	b.WriteString("</" + name + ">")

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -36,8 +37,11 @@ func (s *sigV4) sign(r *http.Request, body []byte, secret string) string {
 	var headers strings.Builder
 	for _, name := range s.headers {
 		value := strings.Join(r.Header.Values(name), ",")
-		if name == "host" {
+		switch name {
+		case "host":
 			value = cmp.Or(r.Host, r.URL.Host)
+		case "content-length":
+			value = strconv.FormatInt(r.ContentLength, 10)
 		}
 		headers.WriteString(name + ":" + strings.Join(strings.Fields(value), " ") + "\n")
 	}

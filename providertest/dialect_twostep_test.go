@@ -331,7 +331,7 @@ func TestCanonicalVector(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `<n1:elem2 xmlns:n1="http://example.net" xml:lang="en"><n3:stuff xmlns:n3="ftp://example.org"></n3:stuff></n1:elem2>`
-	if got := canonical(root.child("elem2"), root.spaces, nil); got != want {
+	if got := canonical(root.child("elem2"), root.spaces, nil, nil); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
