@@ -70,7 +70,11 @@ func (c *core) complete(ctx context.Context, binding string, callback url.Values
 
 // pending finds the authorization that a callback is for.
 func (c *core) pending(ctx context.Context, binding string, callback url.Values) (store.Row, *authorization, error) {
-	state := stateOf(callback)
+	return c.pendingOf(ctx, binding, stateOf(callback))
+}
+
+// pendingOf finds the authorization that has this state and is of this browser.
+func (c *core) pendingOf(ctx context.Context, binding, state string) (store.Row, *authorization, error) {
 	if state == "" || len(state) > maxName || binding == "" || len(binding) > maxName {
 		return store.Row{}, nil, ErrState
 	}
