@@ -119,7 +119,7 @@ func TestParseKeyJWKProblems(t *testing.T) {
 		"JWK other y":       {strings.Replace(jwkES256, `"y":"x`, `"y":"y`, 1), ProblemJWKMismatch},
 		"JWK other Ed x":    {strings.Replace(jwkEdDSA, `"x":"1`, `"x":"2`, 1), ProblemJWKMismatch},
 		"JWK other RSA p":   {strings.Replace(jwkRS256, `"p":"4`, `"p":"5`, 1), ProblemJWKMismatch},
-		"JWK other RSA d":  {strings.Replace(jwkRS256, `"d":"E`, `"d":"F`, 1), ProblemJWKMismatch},
+		"JWK other RSA d":   {strings.Replace(jwkRS256, `"d":"E`, `"d":"F`, 1), ProblemJWKMismatch},
 		"JWK set, none":     {`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`, ProblemJWKSet},
 		"JWK set, two":      {`{"keys":[` + jwkES256 + "," + jwkEdDSA + `]}`, ProblemJWKSet},
 		"a service account": {`{"type":"service_account","private_key":"x"}`, ProblemJWK},

@@ -1,7 +1,6 @@
 package sign
 
 import (
-	"crypto/ecdh"
 	"crypto/x509"
 	"encoding/base64"
 	"strings"
@@ -163,9 +162,6 @@ func parseDER(der []byte) (*material, Problem) {
 		return nil, ProblemTooLong
 	}
 	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		if _, agreement := key.(*ecdh.PrivateKey); agreement {
-			return nil, ProblemUnsupported
-		}
 		return newMaterial(key)
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
