@@ -159,22 +159,23 @@ integration_config: {service: {pattern: '^[a-z0-9-]+$', example: s3}, defaultReg
 
 var accessKeyForm = regexp.MustCompile(`<(AccessKeyId|SecretAccessKey|SessionToken)>([^<]*)<`)
 
-func TestDialectAssumeRole(t *testing.T) {
-	t.Parallel()
-	api := func(w *wire, k awsKey) {
-		m := msg{method: "GET", url: "https://s3.eu-west-1.amazonaws.com/bucket/a%20b?list-type=2"}
-		signAWS(&m, k, testClock, true)
-		if r := w.do("api", m); w.edit == nil && r.status != 200 {
-			w.t.Errorf("the API answers %d", r.status)
-		}
-		w.d.Expire()
-		m = msg{method: "GET", url: "https://s3.eu-west-1.amazonaws.com/"}
-		signAWS(&m, k, testClock, true)
-		if r := w.do("expired", m); w.edit == nil && r.status != 401 {
-			w.t.Errorf("the API answers %d to an expired key", r.status)
-		}
+// awsAPI calls S3 with temporary keys, before and after they expire.
+func awsAPI(w *wire, k awsKey) {
+	m := msg{method: "GET", url: "https://s3.eu-west-1.amazonaws.com/bucket/a%20b?list-type=2"}
+	signAWS(&m, k, testClock, true)
+	if r := w.do("api", m); w.edit == nil && r.status != 200 {
+		w.t.Errorf("the API answers %d", r.status)
 	}
-	apiEdits := []edit{
+	w.d.Expire()
+	m = msg{method: "GET", url: "https://s3.eu-west-1.amazonaws.com/"}
+	signAWS(&m, k, testClock, true)
+	if r := w.do("expired", m); w.edit == nil && r.status != 401 {
+		w.t.Errorf("the API answers %d to an expired key", r.status)
+	}
+}
+
+func awsEdits() []edit {
+	return []edit{
 		{"no session token", "api", hdel("X-Amz-Security-Token"), "x-amz-security-token is"},
 		{"no hash", "api", hdel("X-Amz-Content-Sha256"), "x-amz-content-sha256 is missing"},
 		{"body", "api", func(m *msg) { m.raw = "x" }, "not that of the body"},
@@ -184,6 +185,10 @@ func TestDialectAssumeRole(t *testing.T) {
 			m.header.Set("Authorization", strings.Replace(m.header.Get("Authorization"), "ASIA", "ASIB", 1))
 		}, "never issued"},
 	}
+}
+
+func TestDialectAssumeRole(t *testing.T) {
+	t.Parallel()
 	scripted(t, "aws", awsEntry, func(w *wire) {
 		in := w.d.Inputs()
 		q := url.Values{
@@ -204,7 +209,7 @@ func TestDialectAssumeRole(t *testing.T) {
 		signAWS(&m, k, testClock, true)
 		w.do("identity", m)
 		k.service = "s3"
-		api(w, k)
+		awsAPI(w, k)
 	}, append([]edit{
 		{"unsigned", "sts", hdel("Authorization"), "want a Signature Version 4"},
 		{"other region", "sts", to("https://sts.us-east-1.amazonaws.com/"), "nothing in the entry names"},
@@ -213,7 +218,11 @@ func TestDialectAssumeRole(t *testing.T) {
 		{"external ID", "sts", func(m *msg) { m.raw = strings.Replace(m.raw, "&ExternalId=5b0c7a0e", "", 1) }, "external ID is missing"},
 		{"session name", "sts", func(m *msg) { m.raw = strings.Replace(m.raw, "=session", "=", 1) }, "RoleSessionName is"},
 		{"identity with another key", "identity", hset("Authorization", "x"), "never issued"},
-	}, apiEdits...))
+	}, awsEdits()...))
+}
+
+func TestDialectCustomSTS(t *testing.T) {
+	t.Parallel()
 	for _, auth := range []string{"none", "api_key", "basic"} {
 		t.Run("custom "+auth, func(t *testing.T) {
 			t.Parallel()
@@ -223,7 +232,7 @@ func TestDialectAssumeRole(t *testing.T) {
 				{"no external ID", "sts", func(m *msg) { delete(m.json, "external_id") }, "external ID is missing"},
 				{"GET", "sts", by("GET"), "want POST"},
 				{"wrong authorization", "sts", hset("Authorization", "Bearer x"), "authorization is"},
-			}, apiEdits...)
+			}, awsEdits()...)
 			if auth == "api_key" {
 				edits = append(edits, edit{"no key", "sts", hdel("X-Api-Key"), "x-api-key is missing"})
 			}
@@ -242,7 +251,7 @@ func TestDialectAssumeRole(t *testing.T) {
 				if r.str("access_key_id") == "" {
 					return
 				}
-				api(w, awsKey{id: r.str("access_key_id"), secret: r.str("secret_access_key"), session: r.str("session_token"), region: "eu-west-1", service: "s3"})
+				awsAPI(w, awsKey{id: r.str("access_key_id"), secret: r.str("secret_access_key"), session: r.str("session_token"), region: "eu-west-1", service: "s3"})
 			}, edits)
 		})
 	}

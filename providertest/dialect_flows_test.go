@@ -141,18 +141,9 @@ func catalogToken(w *wire, to string, form url.Values) wired {
 	return w.do("token", m)
 }
 
-func catalogOAuth2(w *wire, call func(string) bool) bool {
+// catalogVisit sends the user to the entry's page and returns the code.
+func catalogVisit(w *wire, id string) string {
 	d := w.d
-	id := d.in.ClientID
-	switch d.registration() {
-	case "dynamic":
-		id = w.do("registration", msg{url: textOf(d.entry["registration_url"]), json: registration()}).str("client_id")
-	case "cimd":
-		id = "https://app.test/client.json"
-	}
-	if d.entry["installation"] == "outbound" {
-		return false
-	}
 	a := d.planned()
 	q := a.endpoint.Query()
 	q.Set(a.name("client_id"), id)
@@ -183,42 +174,53 @@ func catalogOAuth2(w *wire, call func(string) bool) bool {
 	back, err := d.Authorize(w.t.Context(), to+"?"+query)
 	if err != nil {
 		w.t.Errorf("%s: %v", d.name, err)
-		return true
 	}
-	code := back.Get("code")
 	if p := textOf(d.entry["authorization_code_param_in_callback"]); p != "" {
-		code = back.Get(p)
+		return back.Get(p)
 	}
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "client_id": {id}}
-	if d.clientAuth() != inBody && d.clientAuth() != public {
-		form.Del("client_id")
+	return back.Get("code")
+}
+
+func catalogOAuth2(w *wire, call func(string) bool) bool {
+	d := w.d
+	if d.entry["installation"] == "outbound" {
+		return false
 	}
-	if a.pkce {
+	id := d.in.ClientID
+	switch d.registration() {
+	case "dynamic":
+		id = w.do("registration", msg{url: textOf(d.entry["registration_url"]), json: registration()}).str("client_id")
+	case "cimd":
+		id = "https://app.test/client.json"
+	}
+	pair := func(r wired) (access, refresh string) {
+		if p := textOf(d.entry["alternate_access_token_response_path"]); p != "" {
+			return r.str(p, "access_token"), r.str(p, "refresh_token")
+		}
+		return r.str("access_token"), r.str("refresh_token")
+	}
+	send := func(to string, form url.Values) wired {
+		if d.clientAuth() == inBody || d.clientAuth() == public {
+			form.Set("client_id", id)
+		}
+		return catalogToken(w, d.expandURL(to).String(), form)
+	}
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {catalogVisit(w, id)}, "redirect_uri": {callback}}
+	if d.planned().pkce {
 		form.Set("code_verifier", verifier)
 	}
 	maps.Copy(form, catalogParams(d, d.entry["token_params"], nil))
-	r := catalogToken(w, d.expandURL(d.tokenURL()).String(), form)
-	access, refresh := r.str("access_token"), r.str("refresh_token")
-	if p := textOf(d.entry["alternate_access_token_response_path"]); p != "" {
-		access, refresh = r.str(p, "access_token"), r.str(p, "refresh_token")
-	}
+	access, refresh := pair(send(d.tokenURL(), form))
 	call(access)
 	d.Expire()
-	again := url.Values{"refresh_token": {refresh}, "client_id": {id}}
-	if d.clientAuth() != inBody && d.clientAuth() != public {
-		again.Del("client_id")
+	form = url.Values{"refresh_token": {refresh}}
+	maps.Copy(form, catalogParams(d, d.entry["refresh_params"], nil))
+	form.Set("grant_type", "refresh_token")
+	to := textOf(d.entry["refresh_url"])
+	if to == "" {
+		to = d.tokenURL()
 	}
-	maps.Copy(again, catalogParams(d, d.entry["refresh_params"], nil))
-	again.Set("grant_type", "refresh_token")
-	to = d.tokenURL()
-	if u := textOf(d.entry["refresh_url"]); u != "" {
-		to = u
-	}
-	r = catalogToken(w, d.expandURL(to).String(), again)
-	access = r.str("access_token")
-	if p := textOf(d.entry["alternate_access_token_response_path"]); p != "" {
-		access = r.str(p, "access_token")
-	}
+	access, _ = pair(send(to, form))
 	return call(access)
 }
 

@@ -197,79 +197,76 @@ func (d *Dialect) madeCredential(name string) bool {
 // modeInputs adds what a mode needs whether or not the entry declares it.
 func (d *Dialect) modeInputs(m material) {
 	r := seeded(d.name + "/app")
-	secret := func(prefix string) string { return prefix + randomText(r, 20, alphanumeric) + "+/=%&~?" }
+	text := func(n int) string { return randomText(r, n, alphanumeric) }
+	switch d.mode {
+	case "OAUTH2", "MCP_OAUTH2", "OAUTH1", "CUSTOM", "TBA":
+		if d.registration() == "static" {
+			// A space, and letters that a form and a Basic header treat differently.
+			d.in.ClientID, d.in.ClientSecret = "app-"+text(12)+"/1", "cs "+text(20)+awkward
+		}
+	}
+	switch d.mode {
+	case "OAUTH2", "MCP_OAUTH2":
+		d.in.Scopes = d.someScopes()
+	case "OAUTH1":
+		if d.entry["scope_separator"] != nil {
+			d.in.Scopes = d.someScopes()
+		}
+	case "TBA":
+		d.in.Credentials["token_id"], d.in.Credentials["token_secret"] = text(32), text(20)+awkward
+	case "APP", "CUSTOM":
+		d.in.AppLink, d.in.AppID, d.in.PrivateKeyPEM = "https://github.com/apps/dialect", "271828", m.rsa
+	case "INSTALL_PLUGIN":
+		d.in.AppLink = "https://marketplace.example.com/install/plugin"
+		d.in.IntegrationConfig["username"] = "plugin-" + text(8)
+		d.in.IntegrationConfig["password"] = "pass:" + text(20) + awkward
+	case "AWS_SIGV4":
+		d.in.IntegrationConfig["awsAccessKeyId"] = "AKIA" + randomText(r, 16, "ABCDEFGHIJKLMNOP234567")
+		d.in.IntegrationConfig["awsSecretAccessKey"] = text(38) + "+/"
+	default:
+		d.standardCredentials(text)
+	}
+}
+
+// awkward is at the end of secrets: letters that a query and a form must escape.
+const awkward = "+/=%&~?"
+
+// standardCredentials adds the credentials that a mode has without a declaration.
+func (d *Dialect) standardCredentials(text func(int) string) {
 	add := func(name, v string) {
 		if _, ok := d.in.Credentials[name]; !ok {
 			d.in.Credentials[name] = v
 		}
 	}
-	scopes := func() []string {
-		if list := textsOf(d.entry["default_scopes"]); len(list) > 0 {
-			return list
-		}
-		return []string{"read:all", "write"}
-	}
-	app := func() {
-		d.in.ClientID, d.in.ClientSecret = "app-"+randomText(r, 12, alphanumeric)+"/1", secret("cs ")
-	}
 	switch d.mode {
-	case "OAUTH2":
-		app()
-		d.in.Scopes = scopes()
-	case "MCP_OAUTH2":
-		d.in.Scopes = scopes()
-		if textOf(d.entry["client_registration"]) == "static" {
-			app()
-		}
-	case "OAUTH1":
-		app()
-		if d.entry["scope_separator"] != nil {
-			d.in.Scopes = scopes()
-		}
-	case "CUSTOM":
-		app()
-		d.in.AppLink, d.in.AppID, d.in.PrivateKeyPEM = "https://github.com/apps/dialect", "271828", m.rsa
-	case "APP":
-		d.in.AppLink, d.in.AppID, d.in.PrivateKeyPEM = "https://github.com/apps/dialect", "271828", m.rsa
-	case "TBA":
-		app()
-		add("token_id", randomText(r, 32, alphanumeric))
-		add("token_secret", secret(""))
 	case "OAUTH2_CC":
-		add("client_id", "client-"+randomText(r, 12, alphanumeric))
+		add("client_id", "client-"+text(12))
 		if textOf(d.entry["token_request_auth_method"]) != "private_key_jwt" {
-			add("client_secret", secret("cs "))
+			add("client_secret", "cs "+text(20)+awkward)
 		}
-		if dig(d.entry, "token_params", "scope") == nil {
-			d.in.Scopes = d.configuredScopes(scopes())
+		if dig(d.entry, "token_params", "scope") == nil && dig(d.entry, "connection_config", "oauth_scopes") == nil {
+			d.in.Scopes = d.someScopes()
 		}
 	case "API_KEY":
 		if where := d.positions(); where["apiKey"] == inURLPath || where["credentials.apiKey"] == inURLPath {
-			add("apiKey", "key-"+randomText(r, 20, alphanumeric))
+			add("apiKey", "key-"+text(20))
 		}
-		add("apiKey", secret("key-"))
+		add("apiKey", "key-"+text(20)+awkward)
 	case "BASIC", "SIGNATURE":
-		add("username", "user-"+randomText(r, 8, alphanumeric)+"@example.com")
-		add("password", secret("pass:"))
-	case "INSTALL_PLUGIN":
-		d.in.AppLink = "https://marketplace.example.com/install/plugin"
-		d.in.IntegrationConfig["username"] = "plugin-" + randomText(r, 8, alphanumeric)
-		d.in.IntegrationConfig["password"] = secret("pass:")
+		add("username", "user-"+text(8)+"@example.com")
+		add("password", "pass:"+text(20)+awkward)
 	case "BILL":
 		add("username", "user@example.com")
-		add("password", secret("pass:"))
-		add("organization_id", "org-"+randomText(r, 16, alphanumeric))
-		add("dev_key", secret("dev-"))
-	case "AWS_SIGV4":
-		d.in.IntegrationConfig["awsAccessKeyId"] = "AKIA" + randomText(r, 16, "ABCDEFGHIJKLMNOP234567")
-		d.in.IntegrationConfig["awsSecretAccessKey"] = randomText(r, 38, alphanumeric) + "+/"
+		add("password", "pass:"+text(20)+awkward)
+		add("organization_id", "org-"+text(16))
+		add("dev_key", "dev-"+text(20)+awkward)
 	}
 }
 
-// configuredScopes leaves the scopes to a declared field oauth_scopes.
-func (d *Dialect) configuredScopes(scopes []string) []string {
-	if dig(d.entry, "connection_config", "oauth_scopes") != nil {
-		return nil
+// someScopes are the entry's own, or two that show what joins them.
+func (d *Dialect) someScopes() []string {
+	if list := textsOf(d.entry["default_scopes"]); len(list) > 0 {
+		return list
 	}
-	return scopes
+	return []string{"read:all", "write"}
 }

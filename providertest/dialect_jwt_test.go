@@ -80,12 +80,14 @@ func lifetime(seconds int64, more map[string]any) map[string]any {
 	return out
 }
 
-func TestDialectJWT(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		entry string
-		sign  func(t *testing.T, in Inputs, life int64, extra map[string]any) string
-	}{
+// jwtCase is an entry and a client's side of it.
+type jwtCase struct {
+	entry string
+	sign  func(t *testing.T, in Inputs, life int64, extra map[string]any) string
+}
+
+func jwtCases() map[string]jwtCase {
+	return map[string]jwtCase{
 		"hex secret": {`
 signature: {protocol: HMAC}
 token:
@@ -154,7 +156,12 @@ token:
 			}
 			return signJWT(t, "RS256", key, map[string]any{"typ": "JWT"}, p)
 		}},
-	} {
+	}
+}
+
+func TestDialectJWT(t *testing.T) {
+	t.Parallel()
+	for name, c := range jwtCases() {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			entry := "auth_mode: JWT\nproxy: {base_url: 'https://api.vendor.test', headers: {authorization: 'Ghost ${accessToken}'}}\n" + c.entry

@@ -1,9 +1,9 @@
 package providertest
 
 import (
-	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -89,7 +89,11 @@ func plainScript(w *wire) {
 
 func TestDialectOAuth2(t *testing.T) {
 	t.Parallel()
-	scripted(t, "plain", plainEntry, plainScript, []edit{
+	scripted(t, "plain", plainEntry, plainScript, slices.Concat(authorizeEdits(), tokenEdits(), apiEdits(), refreshEdits()))
+}
+
+func authorizeEdits() []edit {
+	return []edit{
 		{"page elsewhere", "authorize", to("https://other.vendor.test/authorize"), "the page is"},
 		{"page's query dropped", "authorize", del("tenant"), "tenant is missing"},
 		{"fixed parameter changed", "authorize", set("prompt", "none"), `prompt is "none"`},
@@ -107,7 +111,11 @@ func TestDialectOAuth2(t *testing.T) {
 		{"short challenge", "authorize", set("code_challenge", "abc"), "code_challenge is"},
 		{"state twice", "authorize", func(m *msg) { m.form.Add("state", "state-0123456789abcdef") }, "more than once"},
 		{"fragment", "authorize", func(m *msg) { m.raw = m.url + "?" + m.form.Encode() + "#x" }, "has a fragment"},
+	}
+}
 
+func tokenEdits() []edit {
+	return []edit{
 		{"token elsewhere", "token", to("https://api.vendor.test/oauth/token?v=2"), "nothing in the entry names"},
 		{"token query dropped", "token", to("https://api.vendor.test/token"), "v is missing"},
 		{"token query added", "token", to("https://api.vendor.test/token?v=2&w=3"), "w is not asked for"},
@@ -129,7 +137,11 @@ func TestDialectOAuth2(t *testing.T) {
 		{"secret also in header", "token", func(m *msg) {
 			m.header.Set("Authorization", basicHeader(m.form.Get("client_id"), m.form.Get("client_secret")))
 		}, "authenticates in the body"},
+	}
+}
 
+func apiEdits() []edit {
+	return []edit{
 		{"no token", "api", hdel("Authorization"), "authorization is missing"},
 		{"unknown token", "api", hset("Authorization", "Bearer x"), "authorization is"},
 		{"other scheme", "api", func(m *msg) {
@@ -143,14 +155,18 @@ func TestDialectOAuth2(t *testing.T) {
 		{"outside the base", "api", func(m *msg) { m.url = strings.Replace(m.url, "/v1/", "/v2/", 1) }, "nothing in the entry names"},
 		{"another host", "api", func(m *msg) { m.url = strings.Replace(m.url, "https://", "https://evil.", 1) }, "nothing in the entry names"},
 		{"plain http", "api", func(m *msg) { m.url = strings.Replace(m.url, "https:", "http:", 1) }, "nothing in the entry names"},
+	}
+}
 
+func refreshEdits() []edit {
+	return []edit{
 		{"refresh with the code's grant", "refresh", set("grant_type", "authorization_code"), "grant_type is"},
 		{"refresh param", "refresh", set("kind", "web"), "kind is"},
 		{"refresh without client", "refresh", del("client_id"), "client_id is missing"},
 		{"unknown refresh token", "refresh", set("refresh_token", "x"), "never issued"},
 		{"refresh with scope", "refresh", set("scope", "x"), "scope is not asked for"},
 		{"refresh token reused", "reuse", func(*msg) {}, "was used before"},
-	})
+	}
 }
 
 // basicScript is a client of providers with client authentication in the header,
@@ -340,93 +356,5 @@ webhook_response_metadata: [installation.uuid]
 	}})
 	if r.status != 200 || len(d.Problems()) > 0 || textOf(dig(hook, "data", "installation", "uuid")) == "" {
 		t.Errorf("%d %q for the webhook %v", r.status, d.Problems(), hook)
-	}
-}
-
-const credentialsEntry = `
-auth_mode: OAUTH2_CC
-token_url: https://${connectionConfig.region}.vendor.test/token
-scope_separator: ","
-token_params: {grant_type: client_credentials, audience: "${connectionConfig.audience} || https://api.vendor.test"}
-connection_config: {region: {type: string, enum: [eu, us]}, audience: {type: string, optional: true}}
-proxy: {base_url: https://api.vendor.test}
-`
-
-func credentialsScript(w *wire) {
-	in := w.d.Inputs()
-	form := url.Values{
-		"grant_type": {"client_credentials"}, "audience": {in.Config["audience"]}, "scope": {strings.Join(in.Scopes, ",")},
-	}
-	id, secret := in.Credentials["client_id"], in.Credentials["client_secret"]
-	m := msg{url: "https://eu.vendor.test/token", form: form, header: http.Header{}}
-	switch textOf(w.d.entry["token_request_auth_method"]) {
-	case "basic":
-		m.header.Set("Authorization", basicHeader(id, secret))
-	case "custom":
-		form.Set("username", id)
-		form.Set("password", secret)
-	default:
-		form.Set("client_id", id)
-		form.Set("client_secret", secret)
-	}
-	if textOf(w.d.entry["body_format"]) == "query" {
-		m.url, m.form = m.url+"?"+form.Encode(), nil
-	}
-	for _, role := range []string{"token", "token2"} {
-		r := w.do(role, m)
-		if a := r.str("access_token"); a != "" {
-			w.do("api", msg{url: "https://api.vendor.test/x", header: bearer(a)})
-			w.d.Expire()
-			if r := w.do("expired", msg{method: "GET", url: "https://api.vendor.test/x", header: bearer(a)}); r.status != 401 {
-				w.t.Errorf("%d for an expired token", r.status)
-			}
-		}
-		m.header = m.header.Clone()
-	}
-}
-
-func TestDialectClientCredentials(t *testing.T) {
-	t.Parallel()
-	shared := []edit{
-		{"wrong grant", "token", set("grant_type", "password"), "grant_type is"},
-		{"scope separator", "token", func(m *msg) { m.form.Set("scope", strings.ReplaceAll(m.form.Get("scope"), ",", " ")) }, "scope is"},
-		{"fallback although there is a value", "token", set("audience", "https://api.vendor.test"), "audience is"},
-		{"literal template", "token", set("audience", "${connectionConfig.audience}"), "audience is"},
-		{"other region", "token", to("https://us.vendor.test/token"), "nothing in the entry names"},
-		{"no token", "api", hdel("Authorization"), "authorization is missing"},
-	}
-	body := append([]edit{
-		{"header too", "token", hset("Authorization", "Basic eDp5"), "authenticates in the body"},
-		{"no secret", "token", del("client_secret"), "client_secret is missing"},
-	}, shared...)
-	header := append([]edit{
-		{"no header", "token", hdel("Authorization"), "authorization is missing"},
-		{"secret too", "token", set("client_secret", "x"), "authenticates in the header"},
-		{"encoded", "token", func(m *msg) {
-			raw, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(m.header.Get("Authorization"), "Basic "))
-			id, secret, _ := strings.Cut(string(raw), ":")
-			m.header.Set("Authorization", basicHeader(url.QueryEscape(id), url.QueryEscape(secret)))
-		}, "authorization is"},
-	}, shared...)
-	custom := append([]edit{
-		{"standard names", "token", rename("username", "client_id"), "client_id is not asked for"},
-	}, shared...)
-	query := []edit{
-		{"form", "token", func(m *msg) {
-			u, q, _ := strings.Cut(m.url, "?")
-			m.url, m.raw = u, q
-		}, "want it empty"},
-	}
-	for name, c := range map[string]struct {
-		key   string
-		edits []edit
-	}{
-		"body": {"", body}, "header": {"token_request_auth_method: basic", header},
-		"custom": {"token_request_auth_method: custom", custom}, "query": {"body_format: query", query},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			scripted(t, "credentials", credentialsEntry+c.key, credentialsScript, c.edits)
-		})
 	}
 }

@@ -178,6 +178,12 @@ func TestDialectOverride(t *testing.T) {
 	if p := d.Problems(); len(p) > 0 {
 		t.Errorf("%q", p)
 	}
+}
+
+func TestDialectOverrideOfTheAPI(t *testing.T) {
+	t.Parallel()
+	w, in, _, refresh := connected(t)
+	d := w.d
 	d.Override = Override{
 		API:    func(r *http.Request) (int, any) { return 200, map[string]any{"path": r.URL.Path} },
 		Answer: func(role string, a map[string]any) { a["role"] = role },
@@ -237,6 +243,10 @@ func TestDialectRoundTrip(t *testing.T) {
 	w := &wire{t: t, d: d}
 	if s := w.do("api", msg{url: "https://api.vendor.test/", raw: strings.Repeat("x", maxBody+1)}).status; s != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d for a body without end", s)
+	}
+	d.Problem("hook", "number %d", 7)
+	if p := d.Problems(); len(p) != 2 || !strings.Contains(p[0], "is larger than") || p[1] != "hook: number 7" {
+		t.Errorf("the problems are %q", p)
 	}
 }
 
