@@ -3,7 +3,6 @@ package oauth
 import (
 	"cmp"
 	"encoding/json"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +11,17 @@ import (
 // Fields are dotted paths into the answer of a token endpoint. An empty one
 // is the standard name of RFC 6749 section 5.1 or 5.2.
 type Fields struct {
-	AccessToken, RefreshToken, TokenType, ExpiresIn, Scope string
-	Error, ErrorDescription                                string
+	AccessToken, RefreshToken, IDToken, TokenType, Scope string
+	ExpiresIn, Error, ErrorDescription                   string
+
+	// ExpiresAt is where the moment is at which the token expires. The standard
+	// has no such field; an empty path looks nowhere.
+	ExpiresAt       string
+	ExpiresAtFormat ExpiresAtFormat // empty: ExpiresAuto
+	ExpiresInUnit   time.Duration   // what a number in ExpiresIn counts; 0: seconds
+	// ExpiryInToken lets the exp of an access token that is a JWT (RFC 7519
+	// section 4.1.4) bound its life, or stand in for what the answer does not say.
+	ExpiryInToken bool
 
 	// Alternates are where to look, in order, when there is no access token: at
 	// a string that is one, or at an object with the standard names in it.
@@ -26,10 +34,15 @@ type Answer struct {
 
 	AccessToken  string
 	RefreshToken string // empty: keep the one there is
+	IDToken      string
 	TokenType    string
 	Scope        string
 	HasScope     bool          // the answer names the scope, if only as empty
 	ExpiresIn    time.Duration // 0: absent, or nothing a lifetime could be
+	// ExpiresAt is the moment the answer names, in UTC, and counts before
+	// ExpiresIn; see Lifetime. It is zero if there is none, or one that is past or
+	// more than 50 years away.
+	ExpiresAt time.Time
 
 	ErrorCode        string // only if it looks like a code
 	ErrorDescription string // as given; not to be printed
@@ -51,8 +64,17 @@ type Answer struct {
 // Tokens are looked for where the provider's data says, then where the standard
 // has them, then at its alternates. Only an answer that has neither token there is
 // searched as a whole: a token that stands elsewhere may be another one.
-func Parse(body []byte, f Fields) *Answer {
-	f = f.withDefaults()
+//
+// now is when the answer came, for an expiry that counts from it.
+func Parse(body []byte, f Fields, now time.Time) *Answer {
+	a := parse(body, f.withDefaults(), now)
+	if f.ExpiryInToken {
+		a.boundByToken(now)
+	}
+	return a
+}
+
+func parse(body []byte, f Fields, now time.Time) *Answer {
 	text := decodeText(body)
 	objects, raw := parseWhole(text, maxNested)
 	if len(objects) == 0 {
@@ -60,13 +82,18 @@ func Parse(body []byte, f Fields) *Answer {
 			RefreshToken: scan(text, f.RefreshToken),
 			AccessToken:  scan(text, f.AccessToken),
 			ErrorCode:    ErrorCode(scan(text, f.Error)),
-			ExpiresIn:    lifetime(json.Number(scan(text, f.ExpiresIn))),
 			Torn:         true,
 		}
+		at := ""
+		if f.ExpiresAt != "" {
+			at = scan(text, f.ExpiresAt)
+		}
+		a.readExpiry(at, scan(text, f.ExpiresIn), f, now)
 		return a
 	}
 	values := objects[0]
-	a := &Answer{TokenType: scalar(At(values, f.TokenType)), ExpiresIn: lifetime(At(values, f.ExpiresIn))}
+	a := &Answer{TokenType: scalar(At(values, f.TokenType)), IDToken: scalar(At(values, f.IDToken))}
+	a.readExpiry(At(values, f.ExpiresAt), At(values, f.ExpiresIn), f, now)
 	if raw != nil {
 		a.Values, a.Raw = values, raw
 	}
@@ -85,7 +112,7 @@ func (a *Answer) readTokens(objects []map[string]any, text string, f Fields) {
 	}
 	for _, path := range f.Alternates {
 		if a.AccessToken == "" {
-			a.alternate(At(objects[0], path))
+			a.alternate(At(objects[0], path), f)
 		}
 	}
 	standard := Fields{}.withDefaults()
@@ -118,6 +145,7 @@ func (f Fields) withDefaults() Fields {
 	}
 	def(&f.AccessToken, "access_token")
 	def(&f.RefreshToken, "refresh_token")
+	def(&f.IDToken, "id_token")
 	def(&f.TokenType, "token_type")
 	def(&f.ExpiresIn, "expires_in")
 	def(&f.Scope, "scope")
@@ -127,14 +155,14 @@ func (f Fields) withDefaults() Fields {
 }
 
 // alternate takes the token from another place, such as Slack's authed_user.
-func (a *Answer) alternate(v any) {
+func (a *Answer) alternate(v any, f Fields) {
 	m, ok := v.(map[string]any)
 	if !ok {
 		a.AccessToken = scalar(v)
 		return
 	}
 	a.take(scalar(m["access_token"]), scalar(m["refresh_token"]))
-	if d := lifetime(m["expires_in"]); d != 0 {
+	if d := f.lifetime(m["expires_in"]); d != 0 {
 		a.ExpiresIn = d
 	}
 	if s, ok := m["scope"]; ok && !a.HasScope {
@@ -224,26 +252,6 @@ func scopeText(v any) string {
 // maxLifetime is more than any token lives: servers that mean "for ever" send
 // larger numbers.
 const maxLifetime = 50 * 365 * 24 * time.Hour
-
-// lifetime reads expires_in: seconds as a number of any spelling, or a duration
-// such as "1h". It answers 0 for what is no lifetime.
-func lifetime(v any) time.Duration {
-	s := strings.TrimSpace(scalar(v))
-	if s == "" {
-		return 0
-	}
-	d, err := time.ParseDuration(s)
-	if seconds, ferr := strconv.ParseFloat(s, 64); ferr == nil {
-		if math.IsNaN(seconds) || seconds > maxLifetime.Seconds() {
-			return 0
-		}
-		d, err = time.Duration(seconds*float64(time.Second)), nil
-	}
-	if err != nil || d <= 0 || d > maxLifetime {
-		return 0
-	}
-	return d
-}
 
 // ErrorCode keeps what looks like an error code of RFC 6749. Anything else is
 // text, which may hold anything, and becomes the empty string.

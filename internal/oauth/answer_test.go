@@ -68,7 +68,7 @@ func TestParse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := Parse([]byte(tt.body), tt.fields)
+			got := Parse([]byte(tt.body), tt.fields, now())
 			if diff := cmp.Diff(tt.want, *got, cmpopts.IgnoreFields(Answer{}, "Values", "Raw")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -85,7 +85,7 @@ func TestExpiresIn(t *testing.T) {
 		`0`: 0, `-1`: 0, `"-5"`: 0, `""`: 0, `null`: 0, `"soon"`: 0, `[]`: 0, `{}`: 0, `true`: 0,
 		`9999999999`: 0, `1e400`: 0, `"NaN"`: 0, `"Inf"`: 0, `99999999999999999999999`: 0,
 	} {
-		got := Parse([]byte(`{"expires_in":`+spelling+`,"access_token":"AT","refresh_token":"RT"}`), Fields{})
+		got := Parse([]byte(`{"expires_in":`+spelling+`,"access_token":"AT","refresh_token":"RT"}`), Fields{}, now())
 		if got.ExpiresIn != want || got.RefreshToken != "RT" {
 			t.Errorf("expires_in %s: %v and refresh token %q, want %v and RT", spelling, got.ExpiresIn, got.RefreshToken, want)
 		}
@@ -94,17 +94,17 @@ func TestExpiresIn(t *testing.T) {
 
 func TestRawIsTheAnswer(t *testing.T) {
 	t.Parallel()
-	if got := Parse([]byte(` {"a":1} trailing`), Fields{}); string(got.Raw) != `{"a":1}` {
+	if got := Parse([]byte(` {"a":1} trailing`), Fields{}, now()); string(got.Raw) != `{"a":1}` {
 		t.Errorf("Raw = %s", got.Raw)
 	}
-	if got := Parse([]byte(`a=1&b=2`), Fields{}); string(got.Raw) != `{"a":"1","b":"2"}` {
+	if got := Parse([]byte(`a=1&b=2`), Fields{}, now()); string(got.Raw) != `{"a":"1","b":"2"}` {
 		t.Errorf("Raw of a form = %s", got.Raw)
 	}
 }
 
 func TestAt(t *testing.T) {
 	t.Parallel()
-	v := Parse([]byte(`{"a":{"b":[{"c":"x"}]},"a.b":"flat","n":5,"t":true}`), Fields{}).Values
+	v := Parse([]byte(`{"a":{"b":[{"c":"x"}]},"a.b":"flat","n":5,"t":true}`), Fields{}, now()).Values
 	for path, want := range map[string]string{"a.b": "flat", "a.b.0.c": "x", "n": "5", "t": "true", "a.b.1.c": "", "a.b.x": "", "n.x": "", "": ""} {
 		if got, _ := Text(At(v, path)); got != want {
 			t.Errorf("At(%q) = %q, want %q", path, got, want)
@@ -125,12 +125,12 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"access_token":"x",`, `}`)
 	f.Add(``, `,"expires_in":"1h"}`)
 	f.Fuzz(func(t *testing.T, before, after string) {
-		Parse([]byte(before+after), Fields{AccessToken: after, Alternates: []string{before}})
+		Parse([]byte(before+after), Fields{AccessToken: after, Alternates: []string{before}}, now())
 		if strings.Contains(after, "refresh_token") {
 			return
 		}
 		for _, broken := range []string{`{"x":"` + "\x01", `{,`} {
-			got := Parse([]byte(broken+`"refresh_token":"RT-1"`+after), Fields{})
+			got := Parse([]byte(broken+`"refresh_token":"RT-1"`+after), Fields{}, now())
 			if got.RefreshToken != "RT-1" {
 				t.Fatalf("refresh token %q out of %q", got.RefreshToken, broken+after)
 			}

@@ -21,12 +21,13 @@ type ClientAuth string
 // The places. Exactly one is used (RFC 6749 section 2.3 forbids more), and it
 // is never found out by trying: that would send a single-use token twice.
 const (
-	AuthBody     ClientAuth = "body"      // client_id and client_secret
-	AuthBasic    ClientAuth = "basic"     // header, both form-encoded first, RFC 6749 section 2.3.1
-	AuthBasicRaw ClientAuth = "basic_raw" // header, not encoded, which many servers expect instead
-	AuthCustom   ClientAuth = "custom"    // as the parameters username and password
-	AuthNone     ClientAuth = "none"      // a public client: client_id alone
-	AuthAbsent   ClientAuth = "absent"    // the caller has put something into the header
+	AuthBody        ClientAuth = "body"         // client_id and client_secret
+	AuthBasic       ClientAuth = "basic"        // header, both form-encoded first, RFC 6749 section 2.3.1
+	AuthBasicRaw    ClientAuth = "basic_raw"    // header, not encoded, which many servers expect instead
+	AuthBasicSecret ClientAuth = "basic_secret" // header, the secret as the user name and no password, as Stripe has it
+	AuthCustom      ClientAuth = "custom"       // as the parameters username and password
+	AuthNone        ClientAuth = "none"         // a public client: client_id alone
+	AuthAbsent      ClientAuth = "absent"       // the caller has put something into the header
 )
 
 // Format is how parameters are sent.
@@ -51,13 +52,20 @@ type Call struct {
 	// Names renames standard parameters to the provider's; an empty new name
 	// leaves the parameter out.
 	Names map[string]string
+	// QueryParams are the parameters, by the names they have before Names, that
+	// go into the URL while the others are in the body.
+	QueryParams []string
 
 	Auth         ClientAuth // empty: AuthBody
 	ClientID     string
 	ClientSecret string
 
-	Fields Fields // where the answer has what
-	Rules  []Rule // before the default classification
+	Fields  Fields  // where the answer has what
+	Success Success // what an answer with a good status must say; the zero value asks nothing
+	Rules   []Rule  // before the default classification
+	// NoToken says that the answer needs no access token: it prolongs the one
+	// there is. A new one in it is returned all the same.
+	NoToken bool
 }
 
 // request builds the HTTP request. It has no GetBody and no idempotency key, so
@@ -74,10 +82,20 @@ func (c *Call) request(ctx context.Context) (*http.Request, error) {
 	if err := c.authenticate(params, header); err != nil {
 		return nil, err
 	}
-	params = rename(params, c.Names)
-
 	target := *c.URL
-	body, contentType, err := encode(c.Format, params, &target)
+	inQuery := map[string]any{}
+	for _, name := range c.QueryParams {
+		if v, ok := params[name]; ok {
+			inQuery[name] = v
+			delete(params, name)
+		}
+	}
+	if len(inQuery) > 0 {
+		if _, _, err := encode(Query, rename(inQuery, c.Names), &target); err != nil {
+			return nil, err
+		}
+	}
+	body, contentType, err := encode(c.Format, rename(params, c.Names), &target)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +132,11 @@ func (c *Call) authenticate(params map[string]any, header http.Header) error {
 		header.Set("Authorization", basic(url.QueryEscape(c.ClientID), url.QueryEscape(c.ClientSecret)))
 	case AuthBasicRaw:
 		header.Set("Authorization", basic(c.ClientID, c.ClientSecret))
+	case AuthBasicSecret:
+		if c.ClientSecret == "" {
+			return errors.New("oauth: the client has no secret, which is all that it would be known by")
+		}
+		header.Set("Authorization", basic(c.ClientSecret, ""))
 	case AuthCustom:
 		params["username"] = c.ClientID
 		params["password"] = c.ClientSecret
@@ -184,7 +207,7 @@ func encode(format Format, params map[string]any, target *url.URL) (io.Reader, s
 	case Form, "":
 		return strings.NewReader(values.Encode()), "application/x-www-form-urlencoded", nil
 	case Query:
-		if target.RawQuery != "" {
+		if target.RawQuery != "" && len(values) > 0 {
 			target.RawQuery += "&"
 		}
 		target.RawQuery += values.Encode()

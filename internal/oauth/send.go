@@ -42,10 +42,11 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Send makes the call once, whatever happens. It follows no redirect. A nil
-// error means that the answer has an access token. With an error, the answer is
-// nil or has a new refresh token all the same, which must be kept.
+// error means that the answer is a success and has an access token, unless the
+// call needs none. With an error, the answer is nil or has a new refresh token
+// all the same, which must be kept.
 func Send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) (*Answer, *Error) {
-	answer, failure := send(ctx, rt, call, now)
+	answer, _, failure := send(ctx, rt, call, now)
 	if failure == nil || answer != nil && answer.RefreshToken != "" {
 		return answer, failure
 	}
@@ -55,18 +56,19 @@ func Send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 // Notify makes a call once whose answer is its status, such as a revocation
 // (RFC 7009 section 2.2).
 func Notify(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) *Error {
-	answer, failure := send(ctx, rt, call, now)
-	if answer != nil && success(answer.Status) && answer.ErrorCode == "" {
+	answer, yes, failure := send(ctx, rt, call, now)
+	if answer != nil && yes && (answer.ErrorCode == "" || call.Success.Path != "") {
 		return nil
 	}
 	return failure
 }
 
-// send makes the call. The answer is nil when there was none.
-func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) (*Answer, *Error) {
+// send makes the call. The answer is nil when there was none. yes says that the
+// status and what the call asks of an answer are those of a success.
+func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time.Time) (answer *Answer, yes bool, failure *Error) {
 	req, err := call.request(ctx)
 	if err != nil {
-		return nil, &Error{Class: Config, Err: err}
+		return nil, false, &Error{Class: Config, Err: err}
 	}
 	// A transport that asks for a connection tells when it has one and writes.
 	// One that does not is not net/http's, and may have sent anything.
@@ -81,23 +83,26 @@ func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 		if errors.Is(err, outbound.ErrForbidden) || asked.Load() && !wrote.Load() {
 			class = NotSent
 		}
-		return nil, &Error{Class: class, Err: outbound.SafeError(ctx, err)}
+		return nil, false, &Error{Class: class, Err: outbound.SafeError(ctx, err)}
 	}
 	defer resp.Body.Close()
 	// A body that breaks off may still hold the tokens.
 	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	answer := Parse(unpack(body, resp.Header.Get("Content-Encoding")), call.Fields)
+	body = unpack(body, resp.Header.Get("Content-Encoding"))
+	answer = Parse(body, call.Fields, now())
 	answer.Status = resp.StatusCode
+	yes, answer.ErrorCode = call.Success.check(answer, body)
 	if call.sent(answer.ErrorCode) {
 		answer.ErrorCode = ""
 	}
-	if success(resp.StatusCode) && answer.AccessToken != "" {
-		return answer, nil
+	yes = yes && success(resp.StatusCode)
+	if yes && (answer.AccessToken != "" || call.NoToken && call.prolongs(answer, body)) {
+		return answer, yes, nil
 	}
 	if call.sent(answer.RefreshToken) {
 		answer.RefreshToken = "" // it only repeats what it was sent
 	}
-	failure := &Error{
+	failure = &Error{
 		Class:       classify(resp.StatusCode, answer.ErrorCode, resp.Header, call.Rules),
 		Status:      resp.StatusCode,
 		Code:        answer.ErrorCode,
@@ -107,7 +112,17 @@ func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 	if readErr != nil && answer.ErrorCode == "" {
 		failure.Class, failure.Err = Ambiguous, outbound.SafeError(ctx, readErr)
 	}
-	return answer, failure
+	return answer, yes, failure
+}
+
+// prolongs says whether an answer without an access token, but with a good
+// status, is a yes: what the call asks for was said, or nothing speaks against
+// it. A page that is no answer of the endpoint speaks against it.
+func (c *Call) prolongs(a *Answer, body []byte) bool {
+	if c.Success.Path != "" {
+		return true
+	}
+	return a.ErrorCode == "" && (!a.Torn || len(body) == 0)
 }
 
 func success(status int) bool { return status >= 200 && status < 300 }

@@ -62,6 +62,19 @@ func TestRequest(t *testing.T) {
 			auth: basic("a:b", "p%q+r &é"), body: "grant_type=refresh_token&refresh_token=RT"},
 		{name: "custom", edit: func(c *Call) { c.Auth = AuthCustom }, method: "POST", contentType: "application/x-www-form-urlencoded",
 			body: "grant_type=refresh_token&password=p%25q%2Br+%26%C3%A9&refresh_token=RT&username=a%3Ab"},
+		{name: "secret as user name", edit: func(c *Call) { c.Auth = AuthBasicSecret }, method: "POST", contentType: "application/x-www-form-urlencoded",
+			auth: basic("p%q+r &é", ""), body: "grant_type=refresh_token&refresh_token=RT"},
+		{name: "part in the query", edit: func(c *Call) {
+			c.Auth, c.Format, c.QueryParams = AuthNone, JSON, []string{"redirect_uri", "client_id", "code"}
+			c.Params["redirect_uri"] = "https://a/b"
+			c.Names = map[string]string{"client_id": "app_id"}
+		}, method: "POST", contentType: "application/json", query: "keep=1&app_id=a%3Ab&redirect_uri=https%3A%2F%2Fa%2Fb",
+			body: `{"grant_type":"refresh_token","refresh_token":"RT"}`},
+		{name: "all in the query, by name and by format", edit: func(c *Call) { c.Format, c.Auth, c.QueryParams = Query, AuthNone, []string{"grant_type"} }, method: "POST",
+			query: "keep=1&grant_type=refresh_token&client_id=a%3Ab&refresh_token=RT"},
+		{name: "dropped from the query", edit: func(c *Call) {
+			c.Auth, c.QueryParams, c.Names = AuthNone, []string{"client_id"}, map[string]string{"client_id": ""}
+		}, method: "POST", contentType: "application/x-www-form-urlencoded", body: "grant_type=refresh_token&refresh_token=RT"},
 		{name: "public client", edit: func(c *Call) { c.Auth = AuthNone }, method: "POST", contentType: "application/x-www-form-urlencoded",
 			body: "client_id=a%3Ab&grant_type=refresh_token&refresh_token=RT"},
 		{name: "renamed and dropped", edit: func(c *Call) {
@@ -111,9 +124,11 @@ func TestRequestRefused(t *testing.T) {
 	t.Parallel()
 	u := &url.URL{Scheme: "https", Host: "example.com"}
 	for name, call := range map[string]*Call{
-		"nested in a form": {URL: u, Params: map[string]any{"a": map[string]any{}}},
-		"auth":             {URL: u, Auth: "magic"},
-		"format":           {URL: u, Format: "yaml"},
+		"nested in a form":  {URL: u, Params: map[string]any{"a": map[string]any{}}},
+		"auth":              {URL: u, Auth: "magic"},
+		"format":            {URL: u, Format: "yaml"},
+		"nested in a query": {URL: u, Format: JSON, Params: map[string]any{"a": map[string]any{}}, QueryParams: []string{"a"}},
+		"no secret":         {URL: u, Auth: AuthBasicSecret, ClientID: "id"},
 	} {
 		answer, err := Send(t.Context(), transport(t), call, now)
 		if answer != nil || err == nil || err.Class != Config {

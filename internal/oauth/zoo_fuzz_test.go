@@ -22,7 +22,7 @@ func FuzzConfiguredPath(f *testing.F) {
 		if !ok {
 			return
 		}
-		got := Parse([]byte(lead+body), Fields{RefreshToken: path})
+		got := Parse([]byte(lead+body), Fields{RefreshToken: path}, now())
 		if got.RefreshToken != token {
 			t.Fatalf("refresh token %q, want %q, at %q of %s", got.RefreshToken, token, path, body)
 		}
@@ -74,7 +74,7 @@ func FuzzBrokenAnswer(f *testing.F) {
 		head := strings.TrimSuffix(string(before), "}") + `,"refresh_token":` + string(quoted)
 		tail := `,"access_token":"AT","x":{"y":[1]}}`
 		body := head + tail[:int(cut%uint(len(tail)))]
-		if got := Parse([]byte(body), Fields{}); got.RefreshToken != token {
+		if got := Parse([]byte(body), Fields{}, now()); got.RefreshToken != token {
 			t.Fatalf("refresh token %q, want %q, of %s", got.RefreshToken, token, body)
 		}
 	})

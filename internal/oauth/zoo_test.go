@@ -176,7 +176,7 @@ func TestZoo(t *testing.T) {
 		for _, s := range group {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				a := Parse([]byte(s.body), Fields{})
+				a := Parse([]byte(s.body), Fields{}, now())
 				if a.AccessToken != "AT" || a.RefreshToken != "RT" {
 					t.Errorf("access token %q, refresh token %q, want AT and RT", clip(a.AccessToken), clip(a.RefreshToken))
 				}
@@ -199,7 +199,7 @@ func TestZoo(t *testing.T) {
 
 func (e exhibit) look(t *testing.T) {
 	t.Helper()
-	a := Parse([]byte(e.body), e.fields)
+	a := Parse([]byte(e.body), e.fields, now())
 	if a.AccessToken != e.access || a.RefreshToken != e.refresh {
 		t.Errorf("access token %q, refresh token %q, want %q and %q", clip(a.AccessToken), clip(a.RefreshToken), clip(e.access), clip(e.refresh))
 	}
