@@ -1,7 +1,6 @@
 package tieline
 
 import (
-	"encoding/json"
 	"regexp"
 	"strconv"
 	"strings"
@@ -49,7 +48,7 @@ func (s *Subject) loginExpiry(cred *TwoStep, answer *loginAnswer, began time.Tim
 				expires = began.Add(d)
 			}
 		} else {
-			expires = expireAt(v, began)
+			expires = oauth.Moment(v, began)
 		}
 	}
 	if expires.IsZero() && !s.provider.NeverExpires && s.provider.FixedLifetime > 0 {
@@ -108,59 +107,3 @@ var (
 		"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
 	}
 )
-
-// expireAt reads a moment: a number of milliseconds or seconds since 1970, a date,
-// or days, hours and minutes from now as in "0:02:30".
-func expireAt(v any, now time.Time) time.Time {
-	text, ok := oauth.Text(v)
-	if !ok {
-		return time.Time{}
-	}
-	text = strings.TrimSpace(text)
-	if n, err := json.Number(text).Float64(); err == nil {
-		return epoch(n, now)
-	}
-	if at, ok := parseDate(text); ok && at.Before(now.Add(maxLife)) {
-		return at
-	}
-	if m := daysHoursMinutes.FindStringSubmatch(text); m != nil {
-		var n [3]int
-		for i := range n {
-			n[i], _ = strconv.Atoi(m[i+1])
-		}
-		return now.Add(time.Duration(n[0])*24*time.Hour + time.Duration(n[1])*time.Hour + time.Duration(n[2])*time.Minute)
-	}
-	return time.Time{}
-}
-
-var daysHoursMinutes = regexp.MustCompile(`^([0-9]{1,4}):([0-9]{1,2}):([0-9]{1,2})$`)
-
-// epoch reads a number as milliseconds if that makes a date after 1971, else as
-// seconds.
-func epoch(n float64, now time.Time) time.Time {
-	const year1971 = 31536000
-	seconds := n
-	if n/1000 > year1971 {
-		seconds = n / 1000
-	}
-	if !(seconds > 0 && seconds < float64(now.Add(maxLife).Unix())) {
-		return time.Time{}
-	}
-	return time.UnixMilli(int64(seconds * 1000)).UTC()
-}
-
-// parseDate reads the spellings of dates that login answers have. One without a
-// zone is taken as UTC.
-func parseDate(text string) (time.Time, bool) {
-	layouts := []string{
-		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05.999999999",
-		"2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02", time.RFC1123, time.RFC1123Z, time.RFC850, time.ANSIC,
-		"1/2/2006 3:04:05 PM", "01/02/2006 15:04:05",
-	}
-	for _, layout := range layouts {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at.UTC(), true
-		}
-	}
-	return time.Time{}, false
-}

@@ -10,7 +10,7 @@ import (
 // refusedLogin says what an answer other than a good one means for a credential
 // that a person typed in. Nothing is used up by it, so nothing is ambiguous.
 func refusedLogin(resp *http.Response, body []byte, now time.Time) *TokenError {
-	answer := oauth.Parse(body, oauth.Fields{})
+	answer := oauth.Parse(body, oauth.Fields{}, now)
 	failure := &TokenError{
 		Status: resp.StatusCode, Code: answer.ErrorCode, Description: NewSecret(answer.ErrorDescription),
 		RetryAfter: oauth.RetryAfter(resp.Header, now),

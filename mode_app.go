@@ -146,7 +146,7 @@ func (s *Subject) installationToken(ctx context.Context, id string) (*AppToken, 
 	if token == "" {
 		return nil, &TokenError{Class: ClassTransient, Status: http.StatusOK, Code: "no_token"}
 	}
-	expires := expireAt(answer.at("expires_at"), s.core.now())
+	expires := oauth.Moment(answer.at("expires_at"), s.core.now())
 	return &AppToken{InstallationID: id, Token: NewSecret(token), ExpiresAt: expires, Raw: NewSecret(answer.raw)}, nil
 }
 

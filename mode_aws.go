@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/sign"
 	"github.com/tieline/tieline/internal/spec"
 )
@@ -85,7 +86,7 @@ func (awsMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	}
 	next.ExpiresAt = began.Add(awsSession)
 	if text := find("Expiration", "expiration", "expires_at", "expiresAt"); text != "" {
-		if at := expireAt(text, began); at.After(began) {
+		if at := oauth.Moment(text, began); at.After(began) {
 			next.ExpiresAt = at
 		}
 	}

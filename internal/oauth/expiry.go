@@ -25,6 +25,10 @@ const (
 	ExpiresDuration ExpiresAtFormat = "duration" // from now: days:hours:minutes, or "1h30m"
 )
 
+// Moment reads the moment at which something expires, written in any of the
+// formats; see [ExpiresAuto]. It is zero if v is none that can be used.
+func Moment(v any, now time.Time) time.Time { return moment(v, ExpiresAuto, now) }
+
 // Lifetime is how long the access token lives that was asked for at issued: to
 // the moment the answer names, or for the time it names. It is 0 if the answer
 // says nothing that can be used, and never negative.
