@@ -7,16 +7,15 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -68,17 +67,6 @@ func referenceEntries(t testing.TB) map[string]map[string]any {
 	}
 	return out
 }
-
-// dialectResult is what became of one entry.
-type dialectResult struct {
-	Name, Mode, Outcome, Reason string
-}
-
-const (
-	exercised = "exercised"
-	loadsOnly = "loads only"
-	rejects   = "rejected"
-)
 
 // dialectWorld is a Client at one provider of the file.
 type dialectWorld struct {
@@ -204,29 +192,35 @@ func (w *dialectWorld) credential(mode AuthMode) Credential {
 	return nil
 }
 
-// live walks the whole life of a connection.
-func (w *dialectWorld) live(mode AuthMode) error {
+// live walks the whole life of a connection, and says how far there was something
+// to do.
+func (w *dialectWorld) live(mode AuthMode) (path string, err error) {
 	ctx := w.t.Context()
 	in := Integration{Key: "key", Provider: w.name, App: w.app(mode)}
 	if mode != ModeInstallPlugin {
 		in.Config = w.in.IntegrationConfig
 	}
 	if _, err := w.Integrations.Create(ctx, in); err != nil {
-		return fmt.Errorf("create the integration: %w", err)
+		return "", fmt.Errorf("create the integration: %w", err)
 	}
 	if err := w.connect(ctx, mode); err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return "", fmt.Errorf("connect: %w", err)
 	}
 	if err := w.call(ctx); err != nil {
-		return fmt.Errorf("call: %w", err)
+		return "", fmt.Errorf("call: %w", err)
 	}
 	before, err := w.Connections.Credential(ctx, "key", "alice")
 	if err != nil {
-		return fmt.Errorf("credential: %w", err)
+		return "", fmt.Errorf("credential: %w", err)
 	}
-	if w.provider.BaseURL() == "" && mode != ModeMCPOAuth2Generic || before.Expiry().IsZero() && !w.refreshable() {
-		return nil
+	if before.Expiry().IsZero() && !w.refreshable() {
+		return "connect, call; calls only", nil
 	}
+	return "connect, call, expire, refresh, call", w.outlive(ctx, before)
+}
+
+// outlive uses the connection beyond the life of its credential.
+func (w *dialectWorld) outlive(ctx context.Context, before Credential) error {
 	w.provider.Expire()
 	wait := time.Hour
 	if at := before.Expiry(); !at.IsZero() {
@@ -241,7 +235,7 @@ func (w *dialectWorld) live(mode AuthMode) error {
 		return fmt.Errorf("credential after expiry: %w", err)
 	}
 	if sameCredential(before, after) {
-		return fmt.Errorf("the credential was not refreshed")
+		return errors.New("the credential was not refreshed")
 	}
 	return nil
 }
@@ -315,66 +309,4 @@ func (w *dialectWorld) call(ctx context.Context) error {
 		return fmt.Errorf("status %d, %.200s, %v", resp.StatusCode, answer, err)
 	}
 	return nil
-}
-
-// TestEveryEntry walks the life of a connection at each provider of a file of a
-// thousand: connect, call, expire, refresh, call, each against the provider's side
-// of the entry, which is a second reading of the format.
-func TestEveryEntry(t *testing.T) {
-	entries := referenceEntries(t)
-	catalog, problems := LoadCatalog(CatalogFile{Name: "providers.yaml", Data: referenceFile(t)})
-	rejected := map[string]string{}
-	for _, p := range problems {
-		if p.Severity == SeverityRejected {
-			rejected[p.Entry] = p.Message
-		}
-	}
-	only := os.Getenv("TIELINE_ENTRY")
-	results := map[string]dialectResult{}
-	for _, name := range slices.Sorted(maps.Keys(entries)) {
-		if only != "" && name != only {
-			continue
-		}
-		mode := AuthMode(fmt.Sprint(entries[name]["auth_mode"]))
-		res := dialectResult{Name: name, Mode: string(mode), Outcome: exercised}
-		if reason, ok := rejected[name]; ok {
-			res.Outcome, res.Reason = rejects, reason
-		} else {
-			synctest.Test(t, func(t *testing.T) {
-				w, err := newDialectWorld(t, catalog, name, entries[name])
-				if err == nil {
-					err = w.live(mode)
-					if found := w.provider.Problems(); len(found) > 0 {
-						err = fmt.Errorf("%w; %s", errOrNone(err), strings.Join(found, "; "))
-					}
-					_ = w.Close(context.WithoutCancel(t.Context()))
-				}
-				if err != nil {
-					res.Outcome, res.Reason = loadsOnly, err.Error()
-				}
-				if only != "" && w != nil {
-					for _, x := range w.provider.Log() {
-						t.Logf("%s %s %s %v %s -> %d", x.Role, x.Method, x.URL, x.Header, x.Body, x.Status)
-					}
-				}
-			})
-		}
-		results[name] = res
-	}
-	counts := map[string]int{}
-	for _, name := range slices.Sorted(maps.Keys(results)) {
-		r := results[name]
-		counts[r.Outcome]++
-		if r.Outcome != exercised {
-			t.Logf("%-12s %-12s %s: %s", r.Outcome, r.Mode, name, r.Reason)
-		}
-	}
-	t.Logf("%v of %d entries", counts, len(results))
-}
-
-func errOrNone(err error) error {
-	if err == nil {
-		return fmt.Errorf("it went through")
-	}
-	return err
 }
