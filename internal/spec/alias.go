@@ -77,7 +77,7 @@ func (l *loader) resolveNew(name string, i int) resolution {
 	raw := &l.versions[name][i]
 	target := raw.alias()
 	if target == "" {
-		return resolution{pairs: raw.pairs}
+		return resolution{pairs: l.overlay.apply(name, raw.pairs, raw.pairs)}
 	}
 	inherited := l.target(name, i, target)
 	switch {
@@ -87,6 +87,10 @@ func (l *loader) resolveNew(name string, i int) resolution {
 		return resolution{code: "alias-chain", reason: fmt.Sprintf("the chain of aliases is longer than %d", maxAliases)}
 	}
 	out := merge(raw, inherited.pairs, target)
+	if modeOf(out.pairs) != modeOf(inherited.pairs) {
+		out.pairs = withoutOverlay(out.pairs)
+	}
+	out.pairs = l.overlay.apply(name, raw.pairs, out.pairs)
 	out.length = inherited.length + 1
 	return out
 }
@@ -173,14 +177,7 @@ func drops(inherited, mine pair, target string) []drop {
 	return out
 }
 
-func hasKey(n *yaml.Node, key string) bool {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return true
-		}
-	}
-	return false
-}
+func hasKey(n *yaml.Node, key string) bool { return valueOf(n, key) != nil }
 
 // dropped reports what an alias lost.
 func (c *checker) dropped(drops []drop) {

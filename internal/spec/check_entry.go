@@ -16,6 +16,7 @@ func (c *checker) checkEntry(e *Entry) {
 	c.checkTokenRequest(e)
 	c.checkSigned(e)
 	c.checkProxy(e)
+	c.checkDialect(e)
 	c.checkFields("connection_config", spaceConfig, e.ConnectionConfig)
 	c.checkFields("credentials", spaceCredential, e.Credentials)
 	c.checkFields("integration_config", spaceCredential, e.IntegrationConfig)
@@ -256,6 +257,11 @@ func (c *checker) checkUnused(e *Entry) {
 	if p.Proxy != nil {
 		for _, m := range p.Proxy.ConnectionConfig {
 			known[m.Name] = true
+		}
+	}
+	for _, d := range e.Discovery {
+		for _, v := range d.Values {
+			known[v.Name] = true
 		}
 	}
 	used := func(space, name string) bool {

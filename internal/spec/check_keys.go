@@ -19,6 +19,7 @@ var (
 // appliesTo lists the modes in which a key has an effect. A key that is not
 // here has one in every mode.
 var appliesTo = sync.OnceValue(func() map[string][]AuthMode {
+	withCredential := slices.DeleteFunc(AuthModes(), func(m AuthMode) bool { return m == None })
 	withAuthorization := []AuthMode{OAuth2, OAuth1, App, Custom, MCPOAuth2}
 	return map[string][]AuthMode{
 		"authorization_url":                    withAuthorization,
@@ -83,6 +84,16 @@ var appliesTo = sync.OnceValue(func() map[string][]AuthMode {
 		"authorization_param_names":            codeModes,
 		"token_param_names":                    oauthModes,
 		"response_fields":                      oauthModes,
+		"state_param_in_callback":              append([]AuthMode{OAuth1, App, InstallPlugin}, codeModes...),
+		"token_query_params":                   oauthModes,
+		"expires_at_format":                    oauthModes,
+		"expiry":                               oauthModes,
+		"success":                              oauthModes,
+		"then":                                 oauthModes,
+		"additional_tokens":                    oauthModes,
+		"discovery":                            withCredential,
+		"verify":                               withCredential,
+		"uninstall":                            withCredential,
 	}
 })
 
@@ -142,7 +153,9 @@ func (c *checker) requiredKeys() {
 	if p.AuthMode == OAuth2CC && p.TokenParams.Text("grant_type") == "" {
 		c.doubt("token_params", "no-grant-type", "no grant_type is sent, so the token endpoint does not speak OAuth 2.0")
 	}
-	if p.AuthMode.in(OAuth2, Custom) && c.grantDiffers() {
+	// A first request that can be repeated without the user is no code flow: its
+	// grant is that of the application.
+	if p.AuthMode.in(OAuth2, Custom) && c.grantDiffers() && !(p.Refresh != nil && p.Refresh.Grant == GrantReissue) {
 		c.reject("token_params.grant_type", "bad-value", "the authorization code flow has the grant_type authorization_code")
 	}
 }
@@ -163,7 +176,7 @@ func (c *checker) choices() {
 	c.choice(Rejected, "request_http_method", strings.ToUpper(p.RequestHTTPMethod), "GET", "POST")
 	c.choice(Rejected, "token_http_method", strings.ToUpper(p.TokenHTTPMethod), "GET", "POST")
 	c.choice(Rejected, "body_format", p.BodyFormat, "form", "json", "xml", "query")
-	c.choice(Rejected, "expires_in_unit", p.ExpiresInUnit, "seconds", "milliseconds")
+	c.choice(Rejected, "expires_in_unit", p.ExpiresInUnit, timeUnits...)
 	c.choice(Rejected, "signature_method", p.SignatureMethod, "HMAC-SHA1", "PLAINTEXT")
 	c.choice(Rejected, "client_registration", p.ClientRegistration, "dynamic", "static", "cimd")
 	for i, s := range p.AuthorizationURLSkipEncode {

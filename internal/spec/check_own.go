@@ -2,7 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ func (c *checker) ownKeys() {
 	if p.DisablePKCE != nil && p.PKCE != "" && *p.DisablePKCE != (p.PKCE == "forbidden") {
 		c.doubt("pkce", "pkce-conflict", "disable_pkce says otherwise; pkce wins")
 	}
-	c.choice(Rejected, "client_auth", p.ClientAuth, "body", "basic", "basic_raw", "custom", "private_key_jwt", "none")
+	c.choice(Rejected, "client_auth", p.ClientAuth, clientAuths...)
 	if p.AuthorizationMethod == "header" && p.TokenRequestAuthMethod != "" && p.ClientAuth == "" {
 		c.doubt("token_request_auth_method", "client-auth-conflict", "authorization_method says otherwise, and wins; client credentials go to one place only")
 	}
@@ -35,12 +34,7 @@ func (c *checker) ownKeys() {
 	c.hosts()
 	c.sources("connection_config", p.ConnectionConfig)
 	c.sources("credentials", p.Credentials)
-	c.names("authorization_param_names", p.AuthorizationParamNames,
-		"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "nonce")
-	c.names("token_param_names", p.TokenParamNames,
-		"client_id", "client_secret", "grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_assertion", "client_assertion_type")
-	c.names("response_fields", p.ResponseFields,
-		"access_token", "refresh_token", "expires_in", "expires_at", "scope", "token_type", "id_token", "error", "error_description")
+	c.dialectKeys()
 }
 
 func (c *checker) issuer() {
@@ -57,40 +51,6 @@ func (c *checker) issuer() {
 	}
 }
 
-// refreshKeys checks the refresh key.
-func (c *checker) refreshKeys() {
-	r := c.p.Refresh
-	if r == nil {
-		return
-	}
-	c.choice(Rejected, "refresh.grant", r.Grant, GrantRefreshToken, GrantNone)
-	c.choice(Rejected, "refresh.rotation", r.Rotation, "none", "optional", "always")
-	c.choice(Rejected, "refresh.grace_answer", r.GraceAnswer, "same_answer", "new_pair", "newest_pair_only")
-	c.choice(Rejected, "refresh.reuse", r.Reuse, "ignore", "reject", "revoke_family")
-	c.choice(Rejected, "refresh.old_access_token", r.OldAccessToken, "stays", "dies")
-	c.atLeast("refresh.grace_seconds", r.GraceSeconds, 0)
-	c.atLeast("refresh.idle_seconds", r.IdleSeconds, 0)
-	c.atLeast("refresh.lifetime_seconds", r.LifetimeSeconds, 0)
-	c.atLeast("refresh.default_expires_in", r.DefaultExpiresIn, 0)
-	c.atLeast("refresh.max_expires_in", r.MaxExpiresIn, 0)
-	if r.MaxExpiresIn > 0 && r.DefaultExpiresIn > r.MaxExpiresIn {
-		c.doubt("refresh.default_expires_in", "bad-value", "the default is longer than max_expires_in")
-	}
-	for i, rule := range r.Errors {
-		path := fmt.Sprintf("refresh.errors[%d]", i)
-		c.choice(Rejected, path+".class", rule.Class, "permanent", "config", "transient", "ambiguous")
-		if rule.Class == "" {
-			c.reject(path, "missing-key", "the rule has no class")
-		}
-		if rule.Status == 0 && rule.Code == "" {
-			c.reject(path, "missing-key", "the rule has neither a status nor a code, and would match every error")
-		}
-		if rule.Status != 0 && (rule.Status < 200 || rule.Status > 599) {
-			c.reject(path+".status", "bad-value", "there is no such HTTP status")
-		}
-	}
-}
-
 // revocationKeys checks the revocation and introspection keys.
 func (c *checker) revocationKeys() {
 	if r := c.p.Revocation; r != nil {
@@ -99,14 +59,14 @@ func (c *checker) revocationKeys() {
 		}
 		c.choice(Rejected, "revocation.method", strings.ToUpper(r.Method), "POST", "DELETE", "GET")
 		c.choice(Rejected, "revocation.token", r.Token, "refresh_token", "access_token")
-		c.choice(Rejected, "revocation.auth", r.Auth, "body", "basic", "basic_raw", "bearer", "none")
+		c.choice(Rejected, "revocation.auth", r.Auth, "body", "basic", "basic_raw", "basic_secret", "bearer", "none")
 		c.choice(Rejected, "revocation.body_format", r.BodyFormat, "form", "json", "query")
 	}
 	if i := c.p.Introspection; i != nil {
 		if i.URL == "" {
 			c.reject("introspection", "missing-key", "introspection needs a url")
 		}
-		c.choice(Rejected, "introspection.auth", i.Auth, "body", "basic", "basic_raw", "bearer", "none")
+		c.choice(Rejected, "introspection.auth", i.Auth, "body", "basic", "basic_raw", "basic_secret", "bearer", "none")
 	}
 }
 
@@ -149,7 +109,7 @@ func (c *checker) sources(key string, fields Fields) {
 
 // names checks a map from standard names to a provider's own.
 func (c *checker) names(key string, names map[string]string, standard ...string) {
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	for _, name := range sortedKeys(names) {
 		if !slices.Contains(standard, name) {
 			c.doubt(key+"."+name, "bad-value", fmt.Sprintf("%q is not a standard name; those are %s", name, strings.Join(standard, ", ")))
 		}

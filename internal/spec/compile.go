@@ -42,6 +42,7 @@ func (c *checker) compile() *Entry {
 	c.signed(e)
 	c.proxy(e)
 	c.endpoints(e)
+	c.dialect(e)
 	c.affixes(e)
 	for r := range c.used {
 		c.vars.use([]template.Ref{r})

@@ -99,6 +99,10 @@ func (c *checker) refresh(e *Entry) {
 		e.RefreshParams = c.object("refresh_params", p.RefreshParams, atRefresh, 0).Without("grant_type")
 	}
 	e.RefreshTokenParams = c.object("refresh_token_params", p.RefreshTokenParams, atRefresh, 0)
+	e.Refresh.Headers = e.TokenHeaders
+	if p.Refresh != nil && p.Refresh.Headers != nil {
+		e.Refresh.Headers = c.headers("refresh.headers", p.Refresh.Headers, atRefresh)
+	}
 	e.RefreshTokenHeaders = e.TokenHeaders
 	if p.RefreshTokenHeaders != nil {
 		e.RefreshTokenHeaders = c.headers("refresh_token_headers", p.RefreshTokenHeaders, atRefresh)

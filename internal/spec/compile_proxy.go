@@ -130,6 +130,7 @@ func (e *Entry) urls(f func(path string, u *template.URL)) {
 	if e.Introspection != nil {
 		list = append(list, named{"introspection.url", e.Introspection.URL})
 	}
+	e.dialectURLs(func(path string, u *template.URL) { list = append(list, named{path, u}) })
 	for _, n := range list {
 		if n.url != nil {
 			f(n.path, n.url)
@@ -179,6 +180,7 @@ func (e *Entry) texts(f func(path string, t *template.Text, leave bool)) {
 		params("revocation.params", r.Params)
 		params("revocation.headers", r.Headers)
 	}
+	e.dialectTexts(f, params)
 }
 
 func (e *Entry) assertionTexts(f func(path string, t *template.Text, leave bool), params func(string, []Param)) {

@@ -173,7 +173,9 @@ func (d *decoder) stringMap(v reflect.Value, n *yaml.Node, path string) {
 	d.pairs(n, path, func(key, item string, value *yaml.Node) {
 		var s string
 		d.value(reflect.ValueOf(&s).Elem(), value, item)
-		out[key] = s
+		if !isNull(value) { // an absent name is not an empty one
+			out[key] = s
+		}
 	})
 	v.Set(reflect.ValueOf(out))
 }

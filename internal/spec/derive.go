@@ -16,14 +16,15 @@ func (c *checker) derive(e *Entry) {
 	e.TokenMethod = cmp.Or(strings.ToUpper(p.TokenRequestMethod), "POST")
 	e.ScopeSeparator = cmp.Or(p.ScopeSeparator, " ")
 	e.CodeParam = cmp.Or(p.AuthorizationCodeParamInCallback, "code")
+	e.StateParam = cmp.Or(p.StateParamInCallback, "state")
+	e.Success = success(p.Success)
+	e.ExpiresAtFormat = cmp.Or(p.ExpiresAtFormat, "auto")
+	e.ExpiryInToken = p.Expiry == "jwt"
 	e.OmitEmptyParams = p.AuthorizationURLSkipEmpty
 	for _, s := range p.AuthorizationURLSkipEncode {
 		e.RawScopes = e.RawScopes || s == "scopes"
 	}
-	e.ExpiresInUnit = time.Second
-	if p.ExpiresInUnit == "milliseconds" {
-		e.ExpiresInUnit = time.Millisecond
-	}
+	e.ExpiresInUnit = timeUnit(p.ExpiresInUnit)
 	e.ExpiryBuffer = seconds(p.TokenExpirationBuffer)
 	if ms := p.TokenExpiresInMS; ms != nil && p.AuthMode == TwoStep {
 		e.NeverExpires = *ms == 0
@@ -33,6 +34,23 @@ func (c *checker) derive(e *Entry) {
 	e.SignatureMethodName = cmp.Or(p.SignatureMethod, "HMAC-SHA1")
 	e.Refresh = refreshPolicy(p)
 	e.Captures = captures(p)
+}
+
+// timeUnits are the values of expires_in_unit.
+var timeUnits = []string{"seconds", "milliseconds", "minutes", "hours", "days"}
+
+func timeUnit(name string) time.Duration {
+	switch name {
+	case "milliseconds":
+		return time.Millisecond
+	case "minutes":
+		return time.Minute
+	case "hours":
+		return time.Hour
+	case "days":
+		return 24 * time.Hour
+	}
+	return time.Second
 }
 
 // seconds makes a duration of n seconds, at most the longest there is.
@@ -104,37 +122,6 @@ func tokenGrant(p *Provider) string {
 		return grant
 	}
 	return ""
-}
-
-// refreshPolicy resolves the refresh key. What a refresh sends as its grant type
-// is never taken from token_params: that is the grant of the first request.
-func refreshPolicy(p *Provider) Refresh {
-	raw := RawRefresh{}
-	if p.Refresh != nil {
-		raw = *p.Refresh
-	}
-	out := Refresh{
-		Grant:            raw.Grant,
-		GrantType:        cmp.Or(p.RefreshParams.Text("grant_type"), "refresh_token"),
-		Rotation:         cmp.Or(raw.Rotation, "optional"),
-		Grace:            seconds(raw.GraceSeconds),
-		GraceAnswer:      raw.GraceAnswer,
-		Reuse:            raw.Reuse,
-		OldAccessToken:   raw.OldAccessToken,
-		Idle:             seconds(raw.IdleSeconds),
-		Lifetime:         seconds(raw.LifetimeSeconds),
-		DefaultExpiresIn: seconds(raw.DefaultExpiresIn),
-		MaxExpiresIn:     seconds(raw.MaxExpiresIn),
-		Errors:           raw.Errors,
-	}
-	if out.Grant == "" {
-		out.Grant = GrantNone
-		if p.AuthMode.in(OAuth2, Custom, MCPOAuth2, MCPOAuth2Generic) ||
-			p.AuthMode == TwoStep && (p.RefreshTokenParams != nil || p.RefreshTokenHeaders != nil) {
-			out.Grant = GrantRefreshToken
-		}
-	}
-	return out
 }
 
 // captures joins the lists of the format, whose values keep their dotted path as

@@ -62,6 +62,14 @@ type Entry struct {
 	Introspection *Introspection
 	UserinfoURL   *template.URL
 
+	// What happens around the token request. Verify takes the place of
+	// Verification, which is nil where there is a Verify: all of its checks pass.
+	Then             []Exchange
+	Discovery        []Discovery
+	Verify           []Check
+	Uninstall        *APICall // before a connection is deleted; nil when there is none
+	AdditionalTokens []AdditionalToken
+
 	// What follows from the keys, all fallbacks resolved.
 	ClientAuth          ClientAuth
 	PKCE                PKCE
@@ -71,6 +79,10 @@ type Entry struct {
 	TokenMethod         string // of the token request: POST or GET
 	ScopeSeparator      string
 	CodeParam           string        // of the callback: "code"
+	StateParam          string        // of the callback: "state"
+	Success             Success       // of the token endpoint; see Refresh.Success
+	ExpiresAtFormat     string        // of response_fields.expires_at: auto, unix, unix_ms, rfc3339 or duration
+	ExpiryInToken       bool          // the exp of the access token bounds its life
 	ExpiresInUnit       time.Duration // of expires_in
 	ExpiryBuffer        time.Duration // 0: the default applies
 	FixedLifetime       time.Duration // TWO_STEP; 0: none is declared
@@ -136,6 +148,7 @@ const (
 	ClientAuthBody          ClientAuth = "body"            // client_id and client_secret parameters
 	ClientAuthBasic         ClientAuth = "basic"           // Basic header of the form-encoded pair, RFC 6749 section 2.3.1
 	ClientAuthBasicRaw      ClientAuth = "basic_raw"       // Basic header of the pair as it is
+	ClientAuthBasicSecret   ClientAuth = "basic_secret"    // Basic header, the secret as the user name and no password
 	ClientAuthCustom        ClientAuth = "custom"          // username and password parameters
 	ClientAuthPrivateKeyJWT ClientAuth = "private_key_jwt" // RFC 7523 section 2.2
 	ClientAuthNone          ClientAuth = "none"            // a public client: client_id only
@@ -167,13 +180,22 @@ const (
 const (
 	GrantRefreshToken = "refresh_token"
 	GrantNone         = "none"
+	// GrantExchange sends the access token itself, and gets a new one for it.
+	GrantExchange = "exchange"
+	// GrantReissue repeats the first token request, without the code.
+	GrantReissue = "reissue"
+	// GrantProlong sends what GrantRefreshToken does. The answer says yes, and
+	// both tokens live on.
+	GrantProlong = "prolong"
 )
 
 // Refresh says how a credential is kept alive. Durations that nobody declared
 // are zero.
 type Refresh struct {
-	Grant            string // refresh_token or none
-	GrantType        string // the grant_type parameter, "refresh_token" nearly always
+	Grant string // one of the constants above
+	// GrantType is the grant_type parameter. Empty: none is sent, unless the Grant
+	// is GrantRefreshToken, which has one always.
+	GrantType        string
 	Rotation         string // none, optional or always; optional when nobody says
 	Grace            time.Duration
 	GraceAnswer      string // same_answer, new_pair or newest_pair_only
@@ -184,6 +206,21 @@ type Refresh struct {
 	DefaultExpiresIn time.Duration // for an answer without a usable expires_in
 	MaxExpiresIn     time.Duration // anything longer is absurd
 	Errors           []ErrorRule
+
+	// The request. What the key does not say is as in the first token request.
+	ParamNames map[string]string
+	ClientAuth ClientAuth
+	Body       BodyFormat
+	Method     string
+	Headers    []Param
+	TokenParam string // GrantExchange: the parameter with the access token
+
+	// The answer.
+	Success    Success
+	Keep       bool          // a refresh token in it is ignored: the old one stays
+	Prolong    time.Duration // GrantProlong: how long both tokens live from now on
+	Then       bool          // [Entry.Then] follows a refresh, too
+	Introspect bool          // the expiry of an access token without one is asked at [Entry.Introspection]
 }
 
 // Revocation says how a grant is ended, RFC 7009 unless the entry differs.

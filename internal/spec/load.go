@@ -57,7 +57,19 @@ func Load(files ...File) (*Set, []Problem) {
 // LoadOver is Load for files whose entries may also inherit from base. The Set
 // holds the entries of the files only.
 func LoadOver(base Source, files ...File) (*Set, []Problem) {
-	l := &loader{base: base, versions: map[string][]rawEntry{}, done: map[string]*resolution{}}
+	return Options{Base: base}.Load(files...)
+}
+
+// Options are what files are loaded with. The zero Options are those of [Load].
+type Options struct {
+	Base    Source   // what entries may inherit from that is in none of the files
+	Overlay *Overlay // laid over the entries of the files, not over those of Base
+}
+
+// Load is [Load] with options. An overlay that makes an entry unusable is left
+// out of it, and what was wrong is reported as doubtful, in the overlay's file.
+func (o Options) Load(files ...File) (*Set, []Problem) {
+	l := &loader{base: o.Base, overlay: o.Overlay, versions: map[string][]rawEntry{}, done: map[string]*resolution{}}
 	var order []string
 	for i, f := range files {
 		if f.Name == "" {
@@ -77,6 +89,9 @@ func LoadOver(base Source, files ...File) (*Set, []Problem) {
 			set.names = append(set.names, name)
 		}
 	}
+	if o.Overlay != nil {
+		order = append(order, o.Overlay.files...)
+	}
 	sortProblems(l.problems, order)
 	return set, l.problems
 }
@@ -84,6 +99,7 @@ func LoadOver(base Source, files ...File) (*Set, []Problem) {
 // loader resolves and compiles what the files hold.
 type loader struct {
 	base     Source
+	overlay  *Overlay
 	versions map[string][]rawEntry // of each name, in the order of the files
 	done     map[string]*resolution
 	problems []Problem
@@ -98,15 +114,30 @@ func (l *loader) entry(name string) *Entry {
 		return nil
 	}
 	r := l.resolve(name, last)
-	d := newDecoder(name)
-	d.at[""] = raw.at
 	if r.reason != "" {
 		at := raw.aliasAt()
 		l.problems = append(l.problems, Problem{File: at.file, Line: at.line, Column: at.col, Entry: name, Key: "alias", Severity: Rejected, Code: r.code, Message: r.reason})
 		return nil
 	}
+	e, problems := build(name, raw.at, withoutRemoved(r.pairs), r.dropped)
+	if first := slices.IndexFunc(r.pairs, func(p pair) bool { return p.overlay }); e == nil && first >= 0 {
+		var own []Problem
+		at := r.pairs[first].at
+		if e, own = build(name, raw.at, withoutOverlay(r.pairs), r.dropped); e != nil {
+			own = append(own, l.overlay.blame(problems, at)...)
+		}
+		problems = own
+	}
+	l.problems = append(l.problems, problems...)
+	return e
+}
+
+// build makes an entry of its resolved keys. It is nil when it is rejected.
+func build(name string, at place, pairs []pair, dropped []drop) (*Entry, []Problem) {
+	d := newDecoder(name)
+	d.at[""] = at
 	e := &Entry{Name: name}
-	d.provider(&e.Provider, r.pairs)
+	d.provider(&e.Provider, pairs)
 	e.Alias = ""
 	if !d.rejected() {
 		c := newChecker(d, e)
@@ -115,13 +146,12 @@ func (l *loader) entry(name string) *Entry {
 		if !d.rejected() {
 			c.checkEntry(e)
 		}
-		c.dropped(r.dropped)
+		c.dropped(dropped)
 	}
-	l.problems = append(l.problems, d.problems...)
 	if d.rejected() {
-		return nil
+		return nil, d.problems
 	}
-	return e
+	return e, d.problems
 }
 
 // rejected reports whether a problem so far makes the entry unusable.

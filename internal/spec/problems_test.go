@@ -164,7 +164,7 @@ func apiKeyWith(more string) string {
 
 func TestProblems(t *testing.T) {
 	t.Parallel()
-	for _, tt := range slices.Concat(problemTable, choiceTable, templateTable, fieldTable) {
+	for _, tt := range slices.Concat(problemTable, choiceTable, templateTable, fieldTable, dialectTable, dialectRefreshTable) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			set, got := load(t, tt.src)
@@ -187,7 +187,7 @@ func TestProblems(t *testing.T) {
 func TestEveryCodeIsTested(t *testing.T) {
 	t.Parallel()
 	tested := map[string]bool{}
-	for _, tt := range slices.Concat(problemTable, choiceTable, templateTable, fieldTable) {
+	for _, tt := range slices.Concat(problemTable, choiceTable, templateTable, fieldTable, dialectTable, dialectRefreshTable) {
 		for _, w := range tt.want {
 			tested[w[strings.LastIndexByte(w, ' ')+1:]] = true
 		}

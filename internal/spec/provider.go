@@ -38,9 +38,9 @@ type Provider struct {
 	BodyFormat             string   `yaml:"body_format" json:"body_format,omitempty"`
 
 	RefreshURL                   string   `yaml:"refresh_url" json:"refresh_url,omitempty"`
-	RefreshParams                Map      `yaml:"refresh_params" json:"refresh_params,omitempty"`
-	RefreshTokenParams           Map      `yaml:"refresh_token_params" json:"refresh_token_params,omitempty"`
-	RefreshTokenHeaders          Map      `yaml:"refresh_token_headers" json:"refresh_token_headers,omitempty"`
+	RefreshParams                Map      `yaml:"refresh_params" json:"refresh_params,omitzero"`
+	RefreshTokenParams           Map      `yaml:"refresh_token_params" json:"refresh_token_params,omitzero"`
+	RefreshTokenHeaders          Map      `yaml:"refresh_token_headers" json:"refresh_token_headers,omitzero"`
 	RefreshTokenResponseMetadata []string `yaml:"refresh_token_response_metadata" json:"refresh_token_response_metadata,omitempty"`
 
 	ScopeSeparator  string   `yaml:"scope_separator" json:"scope_separator,omitempty"`

@@ -25,9 +25,21 @@ type OwnKeys struct {
 	Refresh       *RawRefresh       `yaml:"refresh" json:"refresh,omitempty"`
 
 	AuthorizationParamNames map[string]string `yaml:"authorization_param_names" json:"authorization_param_names,omitempty"`
+	StateParamInCallback    string            `yaml:"state_param_in_callback" json:"state_param_in_callback,omitempty"`
 	TokenParamNames         map[string]string `yaml:"token_param_names" json:"token_param_names,omitempty"`
+	TokenQueryParams        []string          `yaml:"token_query_params" json:"token_query_params,omitempty"`
 	ResponseFields          map[string]string `yaml:"response_fields" json:"response_fields,omitempty"`
+	ExpiresAtFormat         string            `yaml:"expires_at_format" json:"expires_at_format,omitempty"`
+	Expiry                  string            `yaml:"expiry" json:"expiry,omitempty"`
+	Success                 *RawSuccess       `yaml:"success" json:"success,omitempty"`
 	APIHosts                []string          `yaml:"api_hosts" json:"api_hosts,omitempty"`
+
+	// What follows the token request, see provider_dialect.go.
+	Then             []RawThen            `yaml:"then" json:"then,omitempty"`
+	Discovery        []RawDiscovery       `yaml:"discovery" json:"discovery,omitempty"`
+	Verify           []RawVerify          `yaml:"verify" json:"verify,omitempty"`
+	Uninstall        *RawUninstall        `yaml:"uninstall" json:"uninstall,omitempty"`
+	AdditionalTokens []RawAdditionalToken `yaml:"additional_tokens" json:"additional_tokens,omitempty"`
 }
 
 // RawRevocation is the revocation key as written; see [Revocation].
@@ -61,6 +73,22 @@ type RawRefresh struct {
 	DefaultExpiresIn int64       `yaml:"default_expires_in" json:"default_expires_in,omitempty"`
 	MaxExpiresIn     int64       `yaml:"max_expires_in" json:"max_expires_in,omitempty"`
 	Errors           []ErrorRule `yaml:"errors" json:"errors,omitempty"`
+
+	// The request, where it differs from the first one. A mapping that is there
+	// and empty is not an absent one.
+	ParamNames map[string]string `yaml:"param_names" json:"param_names,omitzero"`
+	ClientAuth string            `yaml:"client_auth" json:"client_auth,omitempty"`
+	BodyFormat string            `yaml:"body_format" json:"body_format,omitempty"`
+	Method     string            `yaml:"method" json:"method,omitempty"`
+	Headers    Map               `yaml:"headers" json:"headers,omitzero"`
+	TokenParam string            `yaml:"token_param" json:"token_param,omitempty"`
+
+	// The answer.
+	Success        *RawSuccess `yaml:"success" json:"success,omitempty"`
+	Keep           bool        `yaml:"keep" json:"keep,omitempty"`
+	ProlongSeconds int64       `yaml:"prolong_seconds" json:"prolong_seconds,omitempty"`
+	Then           *bool       `yaml:"then" json:"then,omitempty"`
+	Introspect     bool        `yaml:"introspect" json:"introspect,omitempty"`
 }
 
 // ErrorRule overrides what an error answer of the token endpoint means. Status

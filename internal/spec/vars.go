@@ -24,6 +24,7 @@ const (
 	atParam                 // parameters of every API call
 	atRequest               // headers of an API call, which may speak of the call
 	atRevoke                // revocation and introspection
+	atThen                  // an exchange that follows the token request
 )
 
 // The spaces that variables can be in.
@@ -31,6 +32,8 @@ const (
 	spaceConfig     = "connectionConfig"
 	spaceCredential = "credentials"
 	spaceOption     = "assertionOption"
+	spaceTokens     = "tokens" // additional tokens
+	spaceAnswer     = "answer" // of the token request, or of the exchange before
 )
 
 // requestVars are what a header may say of the call it belongs to.
@@ -42,10 +45,11 @@ type vars struct {
 	config  map[string]bool // names of ${connectionConfig.x}
 	creds   map[string]bool // names of ${credentials.x}
 	options map[string]bool // names of ${assertionOption.x}
+	tokens  map[string]bool // names of ${tokens.x}
 }
 
 func newVars(p *Provider) *vars {
-	v := &vars{p: p, config: map[string]bool{}, creds: map[string]bool{}, options: map[string]bool{}}
+	v := &vars{p: p, config: map[string]bool{}, creds: map[string]bool{}, options: map[string]bool{}, tokens: map[string]bool{}}
 	for _, f := range p.ConnectionConfig {
 		v.config[f.Name] = true
 	}
@@ -73,6 +77,14 @@ func newVars(p *Provider) *vars {
 	for _, name := range p.TokenResponseHeaders {
 		v.creds[name] = true
 		v.creds["_cookies"] = true
+	}
+	for _, d := range p.Discovery {
+		for _, m := range d.Values {
+			v.config[m.Name] = true
+		}
+	}
+	for _, t := range p.AdditionalTokens {
+		v.tokens[t.Name] = true
 	}
 	for _, f := range p.AssertionOption {
 		v.options[f.Name] = true
@@ -136,6 +148,11 @@ func (v *vars) exists(r template.Ref, at site, step int) (exists, declared bool)
 		return true, v.creds[r.Name] || v.creds[name]
 	case spaceOption:
 		return at == atAssertion, v.options[r.Name]
+	case spaceTokens:
+		api := at == atParam || at == atRequest || at == atRevoke
+		return api && v.tokens[r.Name], true
+	case spaceAnswer:
+		return at == atThen && r.Name != "", true
 	case "":
 		known := v.bare(r.Name, at)
 		return known, known
@@ -157,15 +174,25 @@ func (v *vars) bare(name string, at site) bool {
 	case "username", "password":
 		return mode.in(Basic, InstallPlugin, Signed) && api
 	case "accessToken":
-		return mode.hasAccessToken() && (at == atParam || at == atRequest || at == atRevoke)
+		return mode.hasAccessToken() && (at == atParam || at == atRequest || at == atRevoke || at == atThen) ||
+			at == atRefresh && v.sendsAccessToken()
 	case "clientId", "clientSecret":
 		return mode.hasClient() && at != atBase
 	case "token":
 		return at == atRevoke || v.p.Signature != nil && (at == atToken || at == atRefresh || at == atStep)
 	case "refresh_token":
 		return at == atRefresh || at == atRevoke
+	case "refreshToken":
+		return at == atThen
 	}
 	return at == atRequest && slices.Contains(requestVars, name)
+}
+
+// sendsAccessToken reports whether a refresh has to do with the access token that
+// it renews.
+func (v *vars) sendsAccessToken() bool {
+	r := v.p.Refresh
+	return r != nil && (r.Grant == GrantExchange || r.Grant == GrantProlong)
 }
 
 // field returns the declaration of a variable, if there is one.
@@ -207,4 +234,6 @@ func (v *vars) use(refs []template.Ref) {
 	}
 }
 
-func sortedNames(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedNames(m map[string]bool) []string { return sortedKeys(m) }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

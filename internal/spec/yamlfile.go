@@ -36,6 +36,9 @@ type pair struct {
 	at    place
 	value *yaml.Node
 	from  string // the entry it was inherited from; empty for its own
+
+	overlay  bool  // it is an overlay's, see [Overlay]
+	original *pair // what an overlay replaced; nil when there was nothing
 }
 
 // fileReader reads one file.
