@@ -141,7 +141,7 @@ func (c *core) exchangeCode(ctx context.Context, begin Beginner, i *integration,
 	if err != nil {
 		return fail(err)
 	}
-	return c.connect(ctx, d, res.since(began))
+	return c.found(ctx, d, res.since(began), callback)
 }
 
 // checkCallback refuses what a provider, or somebody in its place, must not send.

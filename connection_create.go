@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/url"
 	"slices"
 	"time"
 
@@ -104,8 +105,26 @@ func (c *core) createConnection(ctx context.Context, key, id string, in Connecti
 			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
 			return Connection{}, err
 		}
-		return c.connect(ctx, d, res.since(began))
+		return c.found(ctx, d, res.since(began), nil)
 	})
+}
+
+// found looks up what belongs to a new grant and stores it. If that fails, nobody
+// would ever use the grant.
+func (c *core) found(ctx context.Context, d *draft, g Grant, callback url.Values) (Connection, error) {
+	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	defer cancel()
+	complete, err := d.subject(g.Credential).lookUp(tctx, g, callback)
+	if err == nil || g.given {
+		// What was brought along has worked elsewhere, and is kept as it is.
+		return c.connect(ctx, d, complete)
+	}
+	s := d.subject(g.Credential)
+	if rerr := c.revoke(ctx, s, g.Credential); rerr != nil {
+		err = errors.Join(err, rerr)
+	}
+	c.emit(ctx, s.event(EventConnectFailed, err))
+	return Connection{}, err
 }
 
 // usableIntegration finds an integration that is not being deleted.

@@ -76,7 +76,7 @@ func (c *core) revokeRow(ctx context.Context, row store.Row, done int64) (int64,
 	case err == nil:
 		tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 		defer cancel()
-		err = c.revoke(tctx, s, s.private.cred)
+		err = errors.Join(s.uninstall(tctx), c.revoke(tctx, s, s.private.cred))
 	case !unreadable(err):
 		return done, err
 	}

@@ -70,6 +70,8 @@ func (t *OAuth2Token) field(name string) (string, bool) {
 		return t.AccessToken.Reveal(), true
 	case "refreshToken", "refresh_token":
 		return t.RefreshToken.Reveal(), true
+	case "raw":
+		return t.Raw.Reveal(), true
 	}
 	return "", false
 }

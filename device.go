@@ -245,7 +245,7 @@ func (c *core) pollDevice(ctx context.Context, d *draft, row store.Row, a *autho
 	}
 	token := &OAuth2Token{ClientID: a.ClientID, ClientSecret: NewSecret(a.ClientSecret)}
 	g := Grant{Credential: s.token(token, answer, issued), Captured: s.capture(answer, nil), IssuedAt: issued, answered: c.now()}
-	conn, err := c.connect(ctx, d, g)
+	conn, err := c.found(ctx, d, g, nil)
 	if err == nil {
 		_ = c.store.Delete(ctx, row.Key, row.Version)
 	}

@@ -65,7 +65,7 @@ func (c *core) install(ctx context.Context, key, id string, webhook json.RawMess
 			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
 			return Connection{}, err
 		}
-		return c.connect(ctx, d, g.since(began))
+		return c.found(ctx, d, g.since(began), nil)
 	})
 }
 

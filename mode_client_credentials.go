@@ -70,7 +70,7 @@ func (clientCredentialsMode) Refresh(ctx context.Context, s *Subject) (Grant, er
 	if answer.HasScope {
 		next.Scopes = splitScopes(answer.Scope, s.provider.ScopeSeparator)
 	}
-	return Grant{Credential: &next, Captured: s.capture(answer, nil), IssuedAt: issued, answered: s.core.now()}, nil
+	return Grant{Credential: &next, idToken: answer.IDToken, Captured: s.capture(answer, nil), IssuedAt: issued, answered: s.core.now()}, nil
 }
 
 // withoutGrant corrects the class of a failure for a call that spends nothing:

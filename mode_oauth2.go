@@ -154,7 +154,15 @@ func (s *Subject) exchangeCode(ctx context.Context, code string, f *Flow, callba
 	if own, ok := s.private.cred.(*OAuth2Token); ok {
 		token.ClientID, token.ClientSecret = own.ClientID, own.ClientSecret
 	}
-	return Grant{Credential: s.token(token, answer, issued), Captured: s.capture(answer, callback), IssuedAt: issued, answered: s.core.now()}, nil
+	token = s.token(token, answer, issued)
+	g := Grant{Credential: token, Captured: s.capture(answer, callback), IssuedAt: issued, answered: s.core.now()}
+	s = s.withCaptured(g.Captured)
+	if err := s.follow(ctx, token, answer); err != nil {
+		return Grant{}, err
+	}
+	s.introspectExpiry(ctx, token)
+	g.idToken = answer.IDToken
+	return g, nil
 }
 
 func (oauth2Mode) Import(_ context.Context, s *Subject, _ bool) (Grant, error) {
@@ -210,7 +218,18 @@ func checkExpiry(t time.Time) error {
 
 func (oauth2Mode) CanRefresh(s *Subject) bool {
 	token, ok := s.private.cred.(*OAuth2Token)
-	return ok && !token.RefreshToken.IsZero() && s.provider.Refresh.Grant == spec.GrantRefreshToken
+	if !ok {
+		return false
+	}
+	switch s.provider.Refresh.Grant {
+	case spec.GrantRefreshToken, spec.GrantProlong:
+		return !token.RefreshToken.IsZero()
+	case spec.GrantExchange:
+		return !token.AccessToken.IsZero()
+	case spec.GrantReissue:
+		return true
+	}
+	return false
 }
 
 func (oauth2Mode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
@@ -222,33 +241,95 @@ func (oauth2Mode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	return s.renew(ctx, call, old)
 }
 
+// refreshCall is the request that renews a token: as the first token request, but
+// for what the provider's data says of refreshes.
+func (s *Subject) refreshCall(old *OAuth2Token) (*oauth.Call, error) {
+	r := &s.provider.Refresh
+	call, err := s.tokenCall()
+	if err != nil {
+		return nil, err
+	}
+	env := s.env()
+	if call.URL, err = s.refreshURL(env); err != nil {
+		return nil, err
+	}
+	if r.Method != "" {
+		call.Method = r.Method
+	}
+	if r.Body != "" {
+		call.Format = oauth.Format(r.Body)
+	}
+	if r.ClientAuth != "" && call.Auth != oauth.AuthNone {
+		call.Auth = oauth.ClientAuth(r.ClientAuth)
+	}
+	if r.ParamNames != nil {
+		call.Names = r.ParamNames
+	}
+	if r.Headers != nil {
+		call.Header = http.Header{}
+		if err := expandInto(r.Headers, env, call.Header.Set); err != nil {
+			return nil, err
+		}
+	}
+	call.Success = success(r.Success)
+	if r.GrantType != "" {
+		call.Params["grant_type"] = r.GrantType
+	}
+	switch r.Grant {
+	case spec.GrantExchange:
+		call.Params[r.TokenParam] = old.AccessToken.Reveal()
+	case spec.GrantReissue:
+		return call, s.addParams(call, s.provider.TokenParams)
+	default:
+		call.Params["refresh_token"] = old.RefreshToken.Reveal()
+		call.NoToken = r.Grant == spec.GrantProlong
+		if r.Grant == spec.GrantRefreshToken {
+			call.Params["grant_type"] = cmp.Or(r.GrantType, "refresh_token")
+		}
+	}
+	return call, s.addParams(call, s.provider.RefreshParams)
+}
+
 // renew makes a refresh request and takes in what comes of it.
 func (s *Subject) renew(ctx context.Context, call *oauth.Call, old *OAuth2Token) (Grant, error) {
+	r := &s.provider.Refresh
 	issued := s.core.now()
 	answer, failure := s.send(ctx, call)
+	if failure != nil && r.Grant != spec.GrantRefreshToken && !s.provider.AuthMode.IsMCP() {
+		failure = withoutGrant(failure) // nothing is used up by asking
+	}
 	if answer == nil {
 		return Grant{}, newTokenError(failure)
+	}
+	if r.Keep {
+		answer.RefreshToken = ""
 	}
 	if failure != nil {
 		kept := *old
 		kept.RefreshToken = NewSecret(answer.RefreshToken)
 		return Grant{Credential: &kept, IssuedAt: issued}, newTokenError(failure)
 	}
-	torn := answer.Torn && answer.RefreshToken == "" && s.provider.Refresh.Rotation != "none"
-	return Grant{Credential: s.token(old, answer, issued), Captured: s.capture(answer, nil), IssuedAt: issued, answered: s.core.now(), torn: torn}, nil
-}
-
-func (s *Subject) refreshCall(old *OAuth2Token) (*oauth.Call, error) {
-	call, err := s.tokenCall()
-	if err != nil {
-		return nil, err
+	g := Grant{Captured: s.capture(answer, nil), IssuedAt: issued, answered: s.core.now()}
+	if r.Grant == spec.GrantProlong && answer.AccessToken == "" {
+		kept := *old
+		kept.ExpiresAt = issued.Add(r.Prolong)
+		g.Credential = &kept
+		return g, nil
 	}
-	if call.URL, err = s.refreshURL(s.env()); err != nil {
-		return nil, err
+	g.torn = answer.Torn && answer.RefreshToken == "" && r.Rotation != "none" && !r.Keep
+	token := s.token(old, answer, issued)
+	g.Credential = token
+	if r.Then {
+		// The new refresh token must not be lost if what follows fails.
+		if err := s.follow(ctx, token, answer); err != nil {
+			kept := *old
+			kept.RefreshToken = token.RefreshToken
+			g.Credential = &kept
+			return g, err
+		}
 	}
-	call.Params["grant_type"] = cmp.Or(s.provider.Refresh.GrantType, "refresh_token")
-	call.Params["refresh_token"] = old.RefreshToken.Reveal()
-	return call, s.addParams(call, s.provider.RefreshParams)
+	s.introspectExpiry(ctx, token)
+	return g, nil
 }
 
 func (oauth2Mode) Attach(_ context.Context, s *Subject, req *http.Request) error {

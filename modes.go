@@ -86,6 +86,7 @@ type Grant struct {
 	IssuedAt time.Time
 
 	answered time.Time // a moment after the answer; zero: as IssuedAt
+	idToken  string    // of OpenID Connect, to look things up in; not kept
 	torn     bool      // a new refresh token may have been lost with a part of the answer
 	given    bool      // the application brought it along, and may use it elsewhere
 }

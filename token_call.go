@@ -33,7 +33,7 @@ func (s *Subject) tokenCall() (*oauth.Call, error) {
 		URL: target, Method: e.TokenMethod, Format: oauth.Format(e.BodyFormat), Header: http.Header{},
 		Params: map[string]any{}, Names: e.TokenParamNames,
 		Auth: oauth.ClientAuth(e.ClientAuth), ClientID: id, ClientSecret: secret,
-		Fields: responseFields(e),
+		Fields: responseFields(e), QueryParams: e.TokenQueryParams, Success: success(e.Success),
 	}
 	for _, r := range e.Refresh.Errors {
 		call.Rules = append(call.Rules, oauth.Rule{Status: int(r.Status), Code: r.Code, Class: oauth.Class(r.Class)})
@@ -142,11 +142,8 @@ func plainValue(v spec.Value) any {
 }
 
 func responseFields(e *spec.Entry) oauth.Fields {
-	f := e.ResponseFields
-	fields := oauth.Fields{
-		AccessToken: f["access_token"], RefreshToken: f["refresh_token"], TokenType: f["token_type"],
-		ExpiresIn: f["expires_in"], Scope: f["scope"], Error: f["error"], ErrorDescription: f["error_description"],
-	}
+	fields := fieldsOf(e.ResponseFields, e.ExpiresInUnit)
+	fields.ExpiresAtFormat, fields.ExpiryInToken = oauth.ExpiresAtFormat(e.ExpiresAtFormat), e.ExpiryInToken
 	if p := e.AlternateAccessTokenResponsePath; p != "" {
 		fields.Alternates = []string{p}
 	}
@@ -156,15 +153,24 @@ func responseFields(e *spec.Entry) oauth.Fields {
 	return fields
 }
 
+func fieldsOf(f map[string]string, unit time.Duration) oauth.Fields {
+	return oauth.Fields{
+		AccessToken: f["access_token"], RefreshToken: f["refresh_token"], IDToken: f["id_token"], TokenType: f["token_type"],
+		ExpiresIn: f["expires_in"], ExpiresAt: f["expires_at"], ExpiresInUnit: unit, Scope: f["scope"],
+		Error: f["error"], ErrorDescription: f["error_description"],
+	}
+}
+
+func success(s spec.Success) oauth.Success {
+	return oauth.Success{Path: s.Path, Test: oauth.Test(s.Test), Want: s.Want}
+}
+
 // expiry is when a token expires that was asked for at issued. fallback is for
 // an answer without a usable lifetime, after what the provider's data says; 0
 // means that such a token is used until it is refused.
 func (s *Subject) expiry(answer *oauth.Answer, issued time.Time, fallback time.Duration) time.Time {
 	r := &s.provider.Refresh
-	d := answer.ExpiresIn
-	if unit := s.provider.ExpiresInUnit; unit > 0 && unit != time.Second {
-		d = time.Duration(float64(d) * float64(unit) / float64(time.Second))
-	}
+	d := answer.Lifetime(issued)
 	if r.MaxExpiresIn > 0 && d > r.MaxExpiresIn {
 		d = 0
 	}

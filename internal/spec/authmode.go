@@ -1,6 +1,9 @@
 package spec
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+)
 
 // AuthMode is the way a credential is got and attached.
 type AuthMode string
@@ -34,8 +37,16 @@ func AuthModes() []AuthMode {
 	}
 }
 
-// Valid reports whether the mode exists.
-func (m AuthMode) Valid() bool { return slices.Contains(AuthModes(), m) }
+// Valid reports whether the mode exists, or is one of an application's own.
+func (m AuthMode) Valid() bool { return m.IsOwn() || slices.Contains(AuthModes(), m) }
+
+// ownMode is how modes are called that an application brings along. None of the
+// format is called so.
+var ownMode = regexp.MustCompile(`^X_[A-Z0-9_]{1,60}$`)
+
+// IsOwn reports whether the mode is one of an application's own, of which nothing
+// is known here but its name.
+func (m AuthMode) IsOwn() bool { return ownMode.MatchString(string(m)) }
 
 // in reports whether the mode is one of modes.
 func (m AuthMode) in(modes ...AuthMode) bool { return slices.Contains(modes, m) }

@@ -110,7 +110,7 @@ func (c *checker) checkKeys() {
 		if slices.Contains(unread, key) {
 			c.doubt(key, "unread-key", "nothing acts on this key")
 		}
-		if modes, ok := applies[key]; ok && !slices.Contains(modes, c.p.AuthMode) {
+		if modes, ok := applies[key]; ok && !c.p.AuthMode.IsOwn() && !slices.Contains(modes, c.p.AuthMode) {
 			c.doubt(key, "no-effect", fmt.Sprintf("the key has no effect with auth_mode %s", c.p.AuthMode))
 		}
 	}

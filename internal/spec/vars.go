@@ -118,13 +118,13 @@ func (m AuthMode) credentialNames() []string {
 // hasCredentials reports whether a person's own credentials are stored in this
 // mode, rather than tokens only.
 func (m AuthMode) hasCredentials() bool {
-	return m.in(APIKey, Basic, OAuth2CC, TwoStep, JWT, Signed, TBA, Bill, AWSSigV4, InstallPlugin)
+	return m.IsOwn() || m.in(APIKey, Basic, OAuth2CC, TwoStep, JWT, Signed, TBA, Bill, AWSSigV4, InstallPlugin)
 }
 
 // hasAccessToken reports whether API calls of the mode carry a token that was
 // got or made before.
 func (m AuthMode) hasAccessToken() bool {
-	return m.in(OAuth2, OAuth2CC, OAuth1, TwoStep, JWT, Signed, App, Custom, MCPOAuth2, MCPOAuth2Generic)
+	return m.IsOwn() || m.in(OAuth2, OAuth2CC, OAuth1, TwoStep, JWT, Signed, App, Custom, MCPOAuth2, MCPOAuth2Generic)
 }
 
 // hasClient reports whether the mode has a client ID and secret of the

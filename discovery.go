@@ -1,0 +1,363 @@
+package tieline
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/outbound"
+	"github.com/tieline/tieline/internal/sign"
+	"github.com/tieline/tieline/internal/spec"
+	"github.com/tieline/tieline/internal/template"
+)
+
+// maxAPIAnswer bounds the answer of a call that is made around a connection, in
+// bytes.
+const maxAPIAnswer = 4 << 20
+
+// maxFound bounds a value that is looked up, in bytes.
+const maxFound = 2 << 10
+
+// lookUp finds out what the provider's data wants to be known of a new connection,
+// such as its tenant, and returns the grant with it. An application that gave the
+// values spares it the look-up.
+func (s *Subject) lookUp(ctx context.Context, g Grant, callback url.Values) (Grant, error) {
+	if len(s.provider.Discovery) == 0 {
+		return g, nil
+	}
+	found := maps.Clone(g.Captured)
+	sub := s.withCredential(g.Credential).withCaptured(found)
+	for i := range s.provider.Discovery {
+		d := &s.provider.Discovery[i]
+		if d.OnlyIfMissing && sub.knows(d) {
+			continue
+		}
+		values, err := sub.discovered(ctx, d, g, callback)
+		if err != nil && d.Optional {
+			continue
+		}
+		if err != nil {
+			return g, fmt.Errorf("look up %s: %w", namesOf(d), err)
+		}
+		for name, v := range values {
+			found = put(found, name, v)
+		}
+		sub = sub.withCaptured(values)
+	}
+	g.Captured = found
+	return g, nil
+}
+
+func (s *Subject) knows(d *spec.Discovery) bool {
+	return !slices.ContainsFunc(d.Values, func(v spec.DiscoveredValue) bool { return s.config[v.Name] == "" })
+}
+
+func namesOf(d *spec.Discovery) string {
+	names := make([]string, len(d.Values))
+	for i, v := range d.Values {
+		names[i] = v.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// discovered looks one thing up.
+func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, callback url.Values) (map[string]string, error) {
+	var source any
+	switch d.From {
+	case spec.DiscoverResponse:
+		answer, err := s.apiCall(ctx, d.Call)
+		if err != nil {
+			return nil, err
+		}
+		source = answer.value
+	case spec.DiscoverTokenResponse:
+		raw, _ := s.private.cred.field("raw")
+		source = decodeLogin("", []byte(raw))
+	case spec.DiscoverAccessToken, spec.DiscoverIDToken:
+		token, _ := s.private.cred.field("accessToken")
+		if d.From == spec.DiscoverIDToken {
+			token = g.idToken
+		}
+		claims, ok := sign.Claims(token)
+		if !ok {
+			return nil, errors.New("the token is no JWT")
+		}
+		source = claims
+	case spec.DiscoverCallback:
+		values := map[string]any{}
+		for name := range callback {
+			values[name] = callback.Get(name)
+		}
+		source = values
+	}
+	if d.Select != nil {
+		var err error
+		if source, err = s.selected(source, d.Select); err != nil {
+			return nil, err
+		}
+	}
+	out := map[string]string{}
+	for i := range d.Values {
+		v := &d.Values[i]
+		text, err := foundValue(source, v)
+		if err != nil {
+			return nil, err
+		}
+		out[v.Name] = text
+	}
+	// A value may become the host that the credential goes to.
+	_, _, problems := s.provider.ConnectionConfig.Validate(out, spec.ValidateOptions{Partial: true, AllowUnknown: true})
+	return out, fieldErrors("config.", problems)
+}
+
+// selected picks an element of a list.
+func (s *Subject) selected(source any, sel *spec.Select) (any, error) {
+	list, ok := valueAt(source, sel.Path).([]any)
+	if !ok {
+		return nil, errors.New("there is no list to choose from")
+	}
+	var hits []any
+	for _, item := range list {
+		ok, err := s.meets(item, sel.Where)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			hits = append(hits, item)
+		}
+	}
+	switch {
+	case len(hits) == 0:
+		return nil, errors.New("nothing in the list is what was looked for")
+	case sel.Only && len(hits) > 1:
+		return nil, fmt.Errorf("%d elements of the list could be meant; the application has to say which", len(hits))
+	}
+	return hits[0], nil
+}
+
+func (s *Subject) meets(item any, where []spec.Condition) (bool, error) {
+	env := s.env()
+	for _, c := range where {
+		want, err := c.Value.Expand(env)
+		if err != nil {
+			return false, configError(err)
+		}
+		got, _ := oauth.Text(valueAt(item, c.Path))
+		ok := got == want
+		switch c.Test {
+		case "starts_with":
+			ok = strings.HasPrefix(got, want)
+		case "ends_with":
+			ok = strings.HasSuffix(got, want)
+		case "contains":
+			ok = strings.Contains(got, want)
+		}
+		if !ok {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// valueAt walks a path; an empty one leads nowhere else.
+func valueAt(v any, path string) any {
+	if path == "" {
+		return v
+	}
+	answer := loginAnswer{value: v}
+	return answer.at(path)
+}
+
+func foundValue(source any, v *spec.DiscoveredValue) (string, error) {
+	text, ok := oauth.Text(valueAt(source, v.Path))
+	if v.Pattern != nil && ok {
+		m := v.Pattern.FindStringSubmatch(text)
+		if ok = m != nil; ok {
+			text = m[min(1, len(m)-1)]
+		}
+	}
+	if !ok || text == "" || len(text) > maxFound || strings.ContainsFunc(text, isControl) {
+		return "", fmt.Errorf("%s is not in the answer", v.Name)
+	}
+	switch v.Transform {
+	case "sha256":
+		sum := sha256.Sum256([]byte(text))
+		text = hex.EncodeToString(sum[:])
+	case "lower":
+		text = strings.ToLower(text)
+	case "strip_scheme":
+		text = strings.TrimPrefix(strings.TrimPrefix(text, "https://"), "http://")
+	}
+	return text, nil
+}
+
+// apiCall makes a call that the provider's data describes, with the connection's
+// credential if it goes where that may go. Any status but 2xx is an error.
+func (s *Subject) apiCall(ctx context.Context, call *spec.APICall) (*apiAnswer, error) {
+	answer, err := s.apiAsk(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	if answer.status < 200 || answer.status > 299 {
+		return nil, fmt.Errorf("the provider answered %d", answer.status)
+	}
+	return answer, nil
+}
+
+// apiAnswer is the answer of an API.
+type apiAnswer struct {
+	loginAnswer
+	status int
+}
+
+func (s *Subject) apiAsk(ctx context.Context, call *spec.APICall) (*apiAnswer, error) {
+	req, err := s.apiRequest(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	rt, err := s.certified(s.core.apiHTTP)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		return nil, outbound.SafeError(ctx, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAPIAnswer))
+	if err != nil {
+		return nil, outbound.SafeError(ctx, err)
+	}
+	answer := &apiAnswer{status: resp.StatusCode}
+	answer.header, answer.raw, answer.value = resp.Header, string(body), decodeLogin(resp.Header.Get("Content-Type"), body)
+	return answer, nil
+}
+
+func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall) (*http.Request, error) {
+	env := s.env()
+	target, err := call.URL.Expand(env)
+	if err != nil {
+		return nil, configError(err)
+	}
+	base, err := s.baseURL()
+	if err != nil {
+		return nil, err
+	}
+	if base != nil {
+		target = joinURL(base, target)
+	}
+	if !target.IsAbs() {
+		return nil, &FieldError{Field: "url", Reason: "is relative, and the provider has no base URL"}
+	}
+	var body io.Reader
+	if !call.Data.IsZero() {
+		v, err := call.Data.Expand(env)
+		if err != nil {
+			return nil, configError(err)
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, call.Method, target.String(), body)
+	if err != nil {
+		return nil, &FieldError{Field: "url", Reason: "cannot be used"}
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if err := expandInto(call.Headers, env, req.Header.Set); err != nil {
+		return nil, err
+	}
+	if s.sendsTo(base, target) {
+		return req, s.core.attach(s, req)
+	}
+	return req, nil
+}
+
+// sendsTo says whether the credential may go to a URL of the provider's data. A
+// literal host in it is the provider's word that it is its own.
+func (s *Subject) sendsTo(base, target *url.URL) bool {
+	return base == nil || reaches(s.provider, base, target) || target.Scheme == "https" && s.namesHost(target.Hostname())
+}
+
+// namesHost says whether the provider's data has the host written out in a call
+// of its own.
+func (s *Subject) namesHost(host string) bool {
+	named := func(u *template.URL) bool { return u != nil && slices.Contains(u.LiteralHosts(), host) }
+	for i := range s.provider.Discovery {
+		if c := s.provider.Discovery[i].Call; c != nil && named(c.URL) {
+			return true
+		}
+	}
+	for i := range s.provider.Verify {
+		if named(s.provider.Verify[i].Call.URL) {
+			return true
+		}
+	}
+	return s.provider.Uninstall != nil && named(s.provider.Uninstall.URL)
+}
+
+// passes makes the checks that succeed only with a good credential.
+func (s *Subject) passes(ctx context.Context) error {
+	for i := range s.provider.Verify {
+		check := &s.provider.Verify[i]
+		answer, err := s.apiAsk(ctx, &check.Call)
+		if err != nil {
+			return &VerificationError{Err: err}
+		}
+		if !answer.meets(&check.Expect) {
+			return &VerificationError{Status: answer.status}
+		}
+	}
+	return nil
+}
+
+// meets says whether an answer is the one that was hoped for.
+func (a *apiAnswer) meets(e *spec.Expect) bool {
+	good := a.status >= 200 && a.status <= 299
+	if len(e.Status) > 0 {
+		good = slices.Contains(e.Status, a.status)
+	}
+	if !good || e.NotContains != "" && strings.Contains(a.raw, e.NotContains) {
+		return false
+	}
+	if e.ContentType != "" {
+		kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+		if !strings.EqualFold(strings.TrimSpace(kind), e.ContentType) {
+			return false
+		}
+	}
+	if e.Path == "" {
+		return true
+	}
+	v := a.at(e.Path)
+	text, scalar := oauth.Text(v)
+	if e.HasEquals {
+		return scalar && text == e.Equals
+	}
+	return v != nil && (!scalar || text != "")
+}
+
+// uninstall tells the provider that the connection is about to end, where its data
+// has a call for that.
+func (s *Subject) uninstall(ctx context.Context) error {
+	if s.provider.Uninstall == nil {
+		return nil
+	}
+	_, err := s.apiCall(ctx, s.provider.Uninstall)
+	return err
+}

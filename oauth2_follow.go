@@ -1,0 +1,152 @@
+package tieline
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/spec"
+	"github.com/tieline/tieline/internal/template"
+)
+
+// follow makes the exchanges that come after a token request, and puts the last
+// one's access token into token: one that lives longer, or a session.
+func (s *Subject) follow(ctx context.Context, token *OAuth2Token, answer *oauth.Answer) error {
+	for i := range s.provider.Then {
+		x := &s.provider.Then[i]
+		next, issued, err := s.exchangeAgain(ctx, x, token, answer)
+		if err != nil && x.Optional {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		token.AccessToken = NewSecret(next.AccessToken)
+		if next.RefreshToken != "" {
+			token.RefreshToken = NewSecret(next.RefreshToken)
+		}
+		token.ExpiresAt = s.expiry(next, issued, 0)
+		if next.Raw != nil {
+			token.Raw = NewSecret(string(next.Raw))
+		}
+		answer = next
+	}
+	return nil
+}
+
+// exchangeAgain makes one of the exchanges. Only what the provider's data says is
+// sent.
+func (s *Subject) exchangeAgain(ctx context.Context, x *spec.Exchange, token *OAuth2Token, answer *oauth.Answer) (*oauth.Answer, time.Time, error) {
+	sub := s.withCredential(token).withValues(answerValues(answer))
+	env := sub.env()
+	target, err := expandURL(x.URL, env, "then.url")
+	if err != nil {
+		return nil, time.Time{}, badData(err)
+	}
+	call := &oauth.Call{
+		URL: target, Method: x.Method, Format: oauth.Format(x.Body), Params: map[string]any{}, Auth: oauth.AuthAbsent,
+		Fields: fieldsOf(x.ResponseFields, x.ExpiresInUnit),
+	}
+	if call.Header, err = expandHeaders(x.Headers, env); err != nil {
+		return nil, time.Time{}, badData(err)
+	}
+	if err := sub.addParams(call, x.Params); err != nil {
+		return nil, time.Time{}, badData(err)
+	}
+	issued := s.core.now()
+	next, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	if failure != nil {
+		return nil, issued, newTokenError(withoutGrant(failure))
+	}
+	return next, issued, nil
+}
+
+// answerValues are the values of an answer, as ${answer.path}.
+func answerValues(answer *oauth.Answer) func(template.Ref) (string, bool) {
+	return func(r template.Ref) (string, bool) {
+		if r.Space != "answer" {
+			return "", false
+		}
+		return oauth.Text(oauth.At(answer.Values, r.Name))
+	}
+}
+
+// introspectExpiry asks when a token expires whose answer did not say (RFC 7662),
+// where the provider's data says that it can be asked. That it cannot is no reason
+// to give the token up: it is then used until it is refused.
+func (s *Subject) introspectExpiry(ctx context.Context, token *OAuth2Token) {
+	in := s.provider.Introspection
+	if !token.ExpiresAt.IsZero() || in == nil || !s.provider.Refresh.Introspect {
+		return
+	}
+	found, err := s.withCredential(token).introspect(ctx)
+	if err != nil || !found.Active {
+		return
+	}
+	token.ExpiresAt = found.ExpiresAt
+}
+
+// Introspection is what a provider says of a token (RFC 7662 section 2.2).
+type Introspection struct {
+	// Active is whether the token works.
+	Active bool
+	// ExpiresAt is zero when the provider does not say.
+	ExpiresAt time.Time
+	Scopes    []string
+	// Raw is the whole answer as JSON.
+	Raw json.RawMessage
+}
+
+// Introspect asks the provider about the connection's access token. ErrWrongMode
+// says that the provider's data has no way to.
+func (m *Connections) Introspect(ctx context.Context, integration, id string) (Introspection, error) {
+	out, err := m.core.introspect(ctx, integration, id)
+	return out, opError("connections: introspect", err, integration, id)
+}
+
+func (c *core) introspect(ctx context.Context, key, id string) (Introspection, error) {
+	conn, err := c.findConnection(ctx, key, id)
+	if err != nil {
+		return Introspection{}, err
+	}
+	s, err := c.subject(ctx, conn.row, conn.rec)
+	if err != nil {
+		return Introspection{}, err
+	}
+	if s.provider.Introspection == nil {
+		return Introspection{}, ErrWrongMode
+	}
+	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	defer cancel()
+	return s.introspect(tctx)
+}
+
+func (s *Subject) introspect(ctx context.Context) (Introspection, error) {
+	in := s.provider.Introspection
+	target, err := in.URL.Expand(s.env())
+	if err != nil {
+		return Introspection{}, configError(err)
+	}
+	access, _ := s.private.cred.field("accessToken")
+	id, secret := s.client()
+	call := &oauth.Call{
+		URL: target, Params: map[string]any{"token": access, "token_type_hint": "access_token"},
+		Auth: oauth.ClientAuth(in.Auth), ClientID: id, ClientSecret: secret, NoToken: true,
+	}
+	if in.Auth == spec.ClientAuthBearer {
+		call.Auth = oauth.AuthAbsent
+		call.Header = map[string][]string{"Authorization": {"Bearer " + access}}
+	}
+	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	if failure != nil {
+		return Introspection{}, newTokenError(withoutGrant(failure))
+	}
+	out := Introspection{Scopes: strings.Fields(answer.Scope), Raw: answer.Raw}
+	if v, _ := oauth.Text(oauth.At(answer.Values, "active")); v == "true" {
+		out.Active = true
+	}
+	out.ExpiresAt = oauth.Moment(oauth.At(answer.Values, "exp"), s.core.now())
+	return out, nil
+}
