@@ -20,7 +20,7 @@ proxy: {base_url: https://api.vendor.test}
 func credentialsScript(w *wire) {
 	in := w.d.Inputs()
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "audience": {in.Config["audience"]}, "scope": {strings.Join(in.Scopes, ",")},
+		"grant_type": {"client_credentials"}, "audience": {in.Config["audience"]}, "scope": {in.Config["oauth_scopes"]},
 	}
 	id, secret := in.Credentials["client_id"], in.Credentials["client_secret"]
 	m := msg{url: "https://eu.vendor.test/token", form: form, header: http.Header{}}

@@ -310,7 +310,7 @@ credentials: {client_private_key: {type: string}}
 	scripted(t, "pk", entry, func(w *wire) {
 		in := w.d.Inputs()
 		w.do("token", msg{url: "https://vendor.test/token", form: url.Values{
-			"grant_type": {"client_credentials"}, "scope": {strings.Join(in.Scopes, " ")}, "client_assertion": {sign(w.t, in, nil)},
+			"grant_type": {"client_credentials"}, "scope": {strings.ReplaceAll(in.Config["oauth_scopes"], ",", " ")}, "client_assertion": {sign(w.t, in, nil)},
 			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		}})
 	}, []edit{

@@ -106,6 +106,7 @@ func authorizeEdits() []edit {
 		{"no state", "authorize", del("state"), "state is missing"},
 		{"short state", "authorize", set("state", "1"), "can be guessed"},
 		{"no redirect uri", "authorize", del("redirect_uri"), "redirect_uri is missing"},
+		{"relative redirect uri", "authorize", set("redirect_uri", "/callback"), "not an absolute URL"},
 		{"plain challenge", "authorize", set("code_challenge_method", "plain"), "code_challenge_method"},
 		{"no challenge", "authorize", del("code_challenge"), "code_challenge is"},
 		{"short challenge", "authorize", set("code_challenge", "abc"), "code_challenge is"},

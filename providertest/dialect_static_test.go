@@ -134,10 +134,15 @@ proxy: {base_url: "https://api.vendor.test", headers: {x-user: "${base64(${conne
 		x := base64.StdEncoding.EncodeToString([]byte(in.Config["tenant"] + "+" + user + ":"))
 		w.do("api", msg{url: "https://api.vendor.test/", header: http.Header{"Authorization": {basicHeader(user, "")}, "X-User": {x}}})
 	}, []edit{
-		{"no header", "api", hdel("Authorization"), "authorization is missing"},
+		{"no function", "api", hdel("X-User"), "x-user is missing"},
 		{"other password", "api", hset("Authorization", basicHeader("u", "x")), "authorization is"},
 		{"other function", "api", hset("X-User", "x"), "x-user is"},
 	})
+	scripted(t, "basic", "auth_mode: BASIC\nproxy: {base_url: 'https://api.vendor.test', headers: {x-user: '${username}'}}", func(w *wire) {
+		in := w.d.Inputs()
+		user := in.Credentials["username"]
+		w.do("api", msg{url: "https://api.vendor.test/", header: http.Header{"Authorization": {basicHeader(user, in.Credentials["password"])}, "X-User": {user}}})
+	}, []edit{{"no header", "api", hdel("Authorization"), "authorization is missing"}})
 	scripted(t, "none", "auth_mode: NONE\nproxy: {base_url: 'https://api.vendor.test'}", func(w *wire) {
 		w.do("api", msg{url: "https://api.vendor.test/x"})
 	}, []edit{{"header", "api", hset("Authorization", "x"), "nothing asks for one"}})

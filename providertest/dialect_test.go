@@ -99,6 +99,17 @@ func TestDialectFail(t *testing.T) {
 	}
 }
 
+func TestDialectStateIsUsedOnce(t *testing.T) {
+	t.Parallel()
+	w, in, _, _ := connected(t)
+	w.visit(msg{url: "https://vendor.test/authorize", form: url.Values{
+		"response_type": {"code"}, "client_id": {in.ClientID}, "redirect_uri": {callback}, "state": {state16}, "scope": {strings.Join(in.Scopes, " ")},
+	}})
+	if p := w.d.Problems(); len(p) != 1 || !strings.Contains(p[0], "was used before") {
+		t.Errorf("%q", p)
+	}
+}
+
 func TestDialectTokenLife(t *testing.T) {
 	t.Parallel()
 	w, in, access, refresh := connected(t)
@@ -244,8 +255,12 @@ func TestDialectRoundTrip(t *testing.T) {
 	if s := w.do("api", msg{url: "https://api.vendor.test/", raw: strings.Repeat("x", maxBody+1)}).status; s != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d for a body without end", s)
 	}
+	r.Body, r.URL = http.NoBody, &url.URL{Scheme: "https", Host: "api.vendor.test", Path: "x"}
+	if resp, err := d.RoundTrip(r); err != nil || resp.StatusCode != 200 {
+		t.Errorf("%v %v", resp, err)
+	}
 	d.Problem("hook", "number %d", 7)
-	if p := d.Problems(); len(p) != 2 || !strings.Contains(p[0], "is larger than") || p[1] != "hook: number 7" {
+	if p := d.Problems(); len(p) != 3 || !strings.Contains(p[1], "no slash in front") || !strings.Contains(p[0], "is larger than") || p[2] != "hook: number 7" {
 		t.Errorf("the problems are %q", p)
 	}
 }
