@@ -223,6 +223,41 @@ token: {signing_key: "${credentials.key}", expires_in_ms: 300000, header: {alg: 
 	}
 }
 
+func TestDialectJWTHeader(t *testing.T) {
+	t.Parallel()
+	const entry = `
+auth_mode: JWT
+proxy: {base_url: 'https://api.vendor.test'}
+signature: {protocol: HMAC, hmac_secret_encoding: utf8}
+token: {signing_key: "${credentials.key}", expires_in_ms: 300000, header: {alg: HS256, kid: "${credentials.kid}"}, payload: {iss: "${credentials.kid}"}}
+`
+	with := func(header, claims map[string]any) func(m *msg) {
+		return func(m *msg) {
+			in := newTestDialect(t, "jwt", entry).Inputs()
+			h, p := map[string]any{"kid": in.Credentials["kid"]}, map[string]any{"iss": in.Credentials["kid"]}
+			for k, v := range header {
+				h[k] = v
+			}
+			for k, v := range claims {
+				p[k] = v
+			}
+			m.header.Set("Authorization", "Bearer "+signJWT(t, "HS256", []byte(in.Credentials["key"]), h, lifetime(300, p)))
+		}
+	}
+	scripted(t, "jwt", entry, func(w *wire) {
+		m := msg{url: "https://api.vendor.test/x", header: http.Header{}}
+		with(nil, nil)(&m)
+		w.do("api", m)
+	}, []edit{
+		{"other key ID", "api", with(map[string]any{"kid": "x"}, nil), "header.kid is"},
+		{"no key ID", "api", with(map[string]any{"kid": nil}, nil), "header.kid is"},
+		{"other type", "api", with(map[string]any{"typ": "at+jwt"}, nil), "typ is at+jwt"},
+		{"extra header", "api", with(map[string]any{"x5t": "x"}, nil), "header.x5t is not asked for"},
+		{"number", "api", with(nil, map[string]any{"iss": 3}), "payload.iss is 3, want text"},
+		{"text for a time", "api", with(nil, map[string]any{"exp": "3"}), "is no number"},
+	})
+}
+
 func TestDialectJWTExpires(t *testing.T) {
 	t.Parallel()
 	d := newTestDialect(t, "jwt", `
