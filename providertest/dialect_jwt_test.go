@@ -351,6 +351,8 @@ credentials: {client_private_key: {type: string}}
 	}, []edit{
 		{"no type", "token", del("client_assertion_type"), "client_assertion_type is missing"},
 		{"secret", "token", set("client_secret", "x"), "client_secret is sent"},
+		{"header", "token", hset("Authorization", "Bearer x"), "nothing asks for one"},
+		{"other client", "token", set("client_id", "x"), "client_id is"},
 		{"audience", "token", with(map[string]any{"aud": "https://vendor.test"}), "payload.aud is"},
 		{"subject", "token", with(map[string]any{"sub": "x"}), "payload.sub is"},
 		{"long life", "token", with(map[string]any{"exp": testClock.Unix() + 301}), "lives for"},

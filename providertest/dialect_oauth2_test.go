@@ -131,6 +131,7 @@ func tokenEdits() []edit {
 		{"no verifier", "token", del("code_verifier"), "does not match the challenge"},
 		{"wrong verifier", "token", set("code_verifier", verifier+"x"), "does not match the challenge"},
 		{"no token param", "token", del("kind"), "kind is missing"},
+		{"token param twice", "token", func(m *msg) { m.form.Add("kind", "web") }, "kind is given more than once"},
 		{"extra token param", "token", set("scope", "x"), "scope is not asked for"},
 		{"no secret", "token", del("client_secret"), "client_secret is missing"},
 		{"wrong secret", "token", set("client_secret", "x"), "client_secret is"},
