@@ -143,20 +143,23 @@ token:
   expires_in_ms: 300000
   header: {alg: RS256, typ: JWT}
   payload: {iss: "${credentials.user}.${fingerprint(${credentials.privateKey})}"}
-`, func(t *testing.T, in Inputs, life int64, extra map[string]any) string {
-			key := privateKey(t, in.Credentials["privateKey"]).(*rsa.PrivateKey)
-			der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum := sha256.Sum256(der)
-			p := lifetime(life, map[string]any{"iss": in.Credentials["user"] + ".SHA256:" + base64.StdEncoding.EncodeToString(sum[:])})
-			for k, v := range extra {
-				p[k] = v
-			}
-			return signJWT(t, "RS256", key, map[string]any{"typ": "JWT"}, p)
-		}},
+`, signFingerprint},
 	}
+}
+
+// signFingerprint signs for an issuer that is named by the key itself.
+func signFingerprint(t *testing.T, in Inputs, life int64, extra map[string]any) string {
+	key := privateKey(t, in.Credentials["privateKey"]).(*rsa.PrivateKey)
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(der)
+	p := lifetime(life, map[string]any{"iss": in.Credentials["user"] + ".SHA256:" + base64.StdEncoding.EncodeToString(sum[:])})
+	for k, v := range extra {
+		p[k] = v
+	}
+	return signJWT(t, "RS256", key, map[string]any{"typ": "JWT"}, p)
 }
 
 func TestDialectJWT(t *testing.T) {
