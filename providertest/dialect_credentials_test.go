@@ -75,6 +75,7 @@ func TestDialectClientCredentials(t *testing.T) {
 	}, shared...)
 	custom := append([]edit{
 		{"standard names", "token", rename("username", "client_id"), "client_id is not asked for"},
+		{"header too", "token", hset("Authorization", "Basic eDp5"), "nothing asks for one"},
 	}, shared...)
 	query := []edit{
 		{"form", "token", func(m *msg) {

@@ -280,6 +280,13 @@ func signAWS(m *msg, k awsKey, at time.Time, hash bool) {
 		"/aws4_request, SignedHeaders="+strings.Join(names, ";")+", Signature="+s.sign(r, []byte(m.raw), k.secret))
 }
 
+// inAuth replaces a part of the Authorization header.
+func inAuth(from, to string) func(*msg) {
+	return func(m *msg) {
+		m.header.Set("Authorization", strings.Replace(m.header.Get("Authorization"), from, to, 1))
+	}
+}
+
 func TestDialectSigV4Header(t *testing.T) {
 	t.Parallel()
 	scripted(t, "aws", `
@@ -301,6 +308,11 @@ connection_config: {region: {pattern: '^[a-z]+-[a-z]+-[0-9]$', example: us-east-
 			h := m.header.Get("Authorization")
 			m.header.Set("Authorization", h[:len(h)-1]+map[bool]string{true: "1", false: "0"}[h[len(h)-1] == '0'])
 		}, "the signature is"},
+		{"other key", "api", inAuth("Credential=AKIA", "Credential=AKIB"), "the access key is"},
+		{"other region", "api", inAuth("/us-east-1/", "/us-east-2/"), "the region is"},
+		{"other service", "api", inAuth("/iam/", "/sts/"), "the service is"},
+		{"other day", "api", inAuth("/20310506/", "/20310507/"), "the scope's date is"},
+		{"host not signed", "api", inAuth("SignedHeaders=host;", "SignedHeaders="), "want host among them"},
 		{"other query", "api", func(m *msg) { m.url += "&x=1" }, "the signature is"},
 		{"other path", "api", func(m *msg) { m.url = strings.Replace(m.url, "a%20b", "b", 1) }, "the signature is"},
 		{"other date", "api", hset("X-Amz-Date", "20310506T070909Z"), "the signature is"},

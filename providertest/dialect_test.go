@@ -110,6 +110,24 @@ func TestDialectStateIsUsedOnce(t *testing.T) {
 	}
 }
 
+// A verifier that matches its challenge must still be long enough (RFC 7636 section 4.1).
+func TestDialectShortVerifier(t *testing.T) {
+	t.Parallel()
+	d := newTestDialect(t, "pkce", "auth_mode: OAUTH2\nauthorization_url: https://vendor.test/a\ntoken_url: https://vendor.test/t")
+	w, in := &wire{t: t, d: d}, d.Inputs()
+	back, _ := w.visit(msg{url: "https://vendor.test/a", form: url.Values{
+		"response_type": {"code"}, "client_id": {in.ClientID}, "redirect_uri": {callback}, "state": {state16}, "scope": {strings.Join(in.Scopes, " ")},
+		"code_challenge": {challengeOf("short")}, "code_challenge_method": {"S256"},
+	}})
+	w.do("token", msg{url: "https://vendor.test/t", form: url.Values{
+		"grant_type": {"authorization_code"}, "code": {back.Get("code")}, "redirect_uri": {callback}, "code_verifier": {"short"},
+		"client_id": {in.ClientID}, "client_secret": {in.ClientSecret},
+	}})
+	if p := d.Problems(); len(p) != 1 || !strings.Contains(p[0], "has 5 characters") {
+		t.Errorf("%q", p)
+	}
+}
+
 func TestDialectTokenLife(t *testing.T) {
 	t.Parallel()
 	w, in, access, refresh := connected(t)
