@@ -246,6 +246,10 @@ type hit struct {
 
 func (d *Dialect) serve(r *http.Request, body []byte) Answer {
 	d.mu.Lock()
+	if p := r.URL.Path; p != "" && p[0] != '/' && r.URL.Opaque == "" {
+		d.problem("unknown", "the path %q has no slash in front, so that the request line is malformed", p)
+		r = withPath(r, "/"+p)
+	}
 	h := &hit{r: r, body: body}
 	h.route = d.classify(r, body)
 	faults := slices.Clone(d.faults[h.role])

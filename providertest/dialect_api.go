@@ -25,6 +25,12 @@ var bearerModes = map[string]bool{
 	"CUSTOM": true, "MCP_OAUTH2": true, "MCP_OAUTH2_GENERIC": true,
 }
 
+// carriers are the variables whose use says that a template carries the credential.
+var carriers = map[string]bool{
+	"accessToken": true, "credentials.token": true, "credentials._cookies": true,
+	"credentials.password": true, "password": true,
+}
+
 func (d *Dialect) placement() placement {
 	p := placement{headers: map[string]string{}, query: templateMap(dig(d.entry, "proxy", "query")), body: mapOf(dig(d.entry, "proxy", "body"))}
 	for k, v := range templateMap(dig(d.entry, "proxy", "headers")) {
@@ -47,9 +53,8 @@ func (d *Dialect) placement() placement {
 		p.standard = "Basic ${base64(${pluginUsername}:${pluginPassword})}"
 	}
 	for _, t := range append(slices.Collect(maps.Values(p.headers)), slices.Collect(maps.Values(p.query))...) {
-		names := variables(t)
-		if slices.Contains(names, "accessToken") || slices.Contains(names, "credentials.token") || slices.Contains(names, "credentials._cookies") {
-			p.optional = true
+		for _, name := range variables(t) {
+			p.optional = p.optional || carriers[name]
 		}
 	}
 	if p.headers["authorization"] != "" {

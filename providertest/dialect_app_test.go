@@ -65,6 +65,7 @@ func TestDialectApp(t *testing.T) {
 			m.header.Set("Authorization", strings.TrimPrefix(m.header.Get("Authorization"), "Bearer "))
 		}, "want a Bearer token"},
 		{"accept", "token", hset("Accept", "application/json"), "accept is"},
+		{"method", "token", by("PUT"), "the method is PUT"},
 		{"body", "token", func(m *msg) { m.raw = `{"a":1}` }, "the body is"},
 		{"signature", "token", flip("Authorization"), "signature is wrong"},
 		{"installation", "token", func(m *msg) { m.url = strings.Replace(m.url, "38631545", "1", 1) }, "authorization"},
@@ -122,6 +123,7 @@ proxy: {base_url: https://api.vendor.test, headers: {x-tier: plugin}, verificati
 		w.do("verify", msg{url: "https://api.vendor.test/me", header: head})
 	}, []edit{
 		{"state", "authorize", rename("payload", "state"), "state is not asked for"},
+		{"short state", "authorize", set("payload", "1"), "can be guessed"},
 		{"page", "authorize", to("https://marketplace.example.com/install"), "the page is"},
 		{"password", "verify", hset("Authorization", basicHeader("a", "b")), "authorization is"},
 		{"tier", "verify", hdel("X-Tier"), "x-tier is missing"},

@@ -20,7 +20,7 @@ proxy: {base_url: https://api.vendor.test}
 func credentialsScript(w *wire) {
 	in := w.d.Inputs()
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "audience": {in.Config["audience"]}, "scope": {strings.Join(in.Scopes, ",")},
+		"grant_type": {"client_credentials"}, "audience": {in.Config["audience"]}, "scope": {in.Config["oauth_scopes"]},
 	}
 	id, secret := in.Credentials["client_id"], in.Credentials["client_secret"]
 	m := msg{url: "https://eu.vendor.test/token", form: form, header: http.Header{}}
@@ -75,6 +75,7 @@ func TestDialectClientCredentials(t *testing.T) {
 	}, shared...)
 	custom := append([]edit{
 		{"standard names", "token", rename("username", "client_id"), "client_id is not asked for"},
+		{"header too", "token", hset("Authorization", "Basic eDp5"), "nothing asks for one"},
 	}, shared...)
 	query := []edit{
 		{"form", "token", func(m *msg) {

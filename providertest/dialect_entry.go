@@ -114,6 +114,13 @@ func withBody(r *http.Request, body []byte) *http.Request {
 	return r
 }
 
+// withPath is r with another path.
+func withPath(r *http.Request, path string) *http.Request {
+	r = r.Clone(r.Context())
+	r.URL.Path, r.URL.RawPath = path, ""
+	return r
+}
+
 // looseParameters reads the parameters of a request in whatever form they are.
 func looseParameters(r *http.Request, body []byte) url.Values {
 	out := url.Values{}

@@ -114,6 +114,8 @@ func expand(s string, get getter, fallback bool) (string, []string) {
 	return p.eval(get)
 }
 
+var slashes = regexp.MustCompile(`//+`)
+
 var twoSchemes = regexp.MustCompile(`^https?://(https?://)`)
 
 // expandURL is the URL of s, or nil. A value in the query is escaped.
@@ -147,6 +149,15 @@ func (d *Dialect) expandURL(s string) *url.URL {
 	if !strings.Contains(text, "://") {
 		d.doubt("%s: no scheme; https is meant", s)
 		text = "https://" + text
+	}
+	where, rest, _ := strings.Cut(text, "://")
+	path, after, _ := strings.Cut(rest, "?")
+	if strings.Contains(path, "//") {
+		d.doubt("%s: a value ends in a slash, and the template goes on with one: one counts", s)
+		text = where + "://" + slashes.ReplaceAllString(path, "/")
+		if found {
+			text += "?" + after
+		}
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {

@@ -13,7 +13,8 @@ import (
 type Inputs struct {
 	// ClientID and ClientSecret are the app's, where the app has them: OAUTH2,
 	// OAUTH1, TBA (the consumer), CUSTOM and MCP_OAUTH2 with a static client.
-	// OAUTH2_CC has its own in Credentials.
+	// OAUTH2_CC has its own in Credentials, and its scopes in Config, as
+	// oauth_scopes with commas.
 	ClientID, ClientSecret string
 	// AppLink, AppID and PrivateKeyPEM are for APP, CUSTOM and INSTALL_PLUGIN.
 	AppLink, AppID, PrivateKeyPEM string
@@ -245,7 +246,8 @@ func (d *Dialect) standardCredentials(text func(int) string) {
 			add("client_secret", "cs "+text(20)+awkward)
 		}
 		if dig(d.entry, "token_params", "scope") == nil && dig(d.entry, "connection_config", "oauth_scopes") == nil {
-			d.in.Scopes = d.someScopes()
+			// There is no app to ask for scopes: the connection does.
+			d.in.Config["oauth_scopes"] = strings.Join(d.someScopes(), ",")
 		}
 	case "API_KEY":
 		if where := d.positions(); where["apiKey"] == inURLPath || where["credentials.apiKey"] == inURLPath {

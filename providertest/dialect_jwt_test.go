@@ -143,20 +143,23 @@ token:
   expires_in_ms: 300000
   header: {alg: RS256, typ: JWT}
   payload: {iss: "${credentials.user}.${fingerprint(${credentials.privateKey})}"}
-`, func(t *testing.T, in Inputs, life int64, extra map[string]any) string {
-			key := privateKey(t, in.Credentials["privateKey"]).(*rsa.PrivateKey)
-			der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum := sha256.Sum256(der)
-			p := lifetime(life, map[string]any{"iss": in.Credentials["user"] + ".SHA256:" + base64.StdEncoding.EncodeToString(sum[:])})
-			for k, v := range extra {
-				p[k] = v
-			}
-			return signJWT(t, "RS256", key, map[string]any{"typ": "JWT"}, p)
-		}},
+`, signFingerprint},
 	}
+}
+
+// signFingerprint signs for an issuer that is named by the key itself.
+func signFingerprint(t *testing.T, in Inputs, life int64, extra map[string]any) string {
+	key := privateKey(t, in.Credentials["privateKey"]).(*rsa.PrivateKey)
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(der)
+	p := lifetime(life, map[string]any{"iss": in.Credentials["user"] + ".SHA256:" + base64.StdEncoding.EncodeToString(sum[:])})
+	for k, v := range extra {
+		p[k] = v
+	}
+	return signJWT(t, "RS256", key, map[string]any{"typ": "JWT"}, p)
 }
 
 func TestDialectJWT(t *testing.T) {
@@ -221,6 +224,41 @@ token: {signing_key: "${credentials.key}", expires_in_ms: 300000, header: {alg: 
 			t.Errorf("%s: problems %q", name, p)
 		}
 	}
+}
+
+func TestDialectJWTHeader(t *testing.T) {
+	t.Parallel()
+	const entry = `
+auth_mode: JWT
+proxy: {base_url: 'https://api.vendor.test'}
+signature: {protocol: HMAC, hmac_secret_encoding: utf8}
+token: {signing_key: "${credentials.key}", expires_in_ms: 300000, header: {alg: HS256, kid: "${credentials.kid}"}, payload: {iss: "${credentials.kid}"}}
+`
+	with := func(header, claims map[string]any) func(m *msg) {
+		return func(m *msg) {
+			in := newTestDialect(t, "jwt", entry).Inputs()
+			h, p := map[string]any{"kid": in.Credentials["kid"]}, map[string]any{"iss": in.Credentials["kid"]}
+			for k, v := range header {
+				h[k] = v
+			}
+			for k, v := range claims {
+				p[k] = v
+			}
+			m.header.Set("Authorization", "Bearer "+signJWT(t, "HS256", []byte(in.Credentials["key"]), h, lifetime(300, p)))
+		}
+	}
+	scripted(t, "jwt", entry, func(w *wire) {
+		m := msg{url: "https://api.vendor.test/x", header: http.Header{}}
+		with(nil, nil)(&m)
+		w.do("api", m)
+	}, []edit{
+		{"other key ID", "api", with(map[string]any{"kid": "x"}, nil), "header.kid is"},
+		{"no key ID", "api", with(map[string]any{"kid": nil}, nil), "header.kid is"},
+		{"other type", "api", with(map[string]any{"typ": "at+jwt"}, nil), "typ is at+jwt"},
+		{"extra header", "api", with(map[string]any{"x5t": "x"}, nil), "header.x5t is not asked for"},
+		{"number", "api", with(nil, map[string]any{"iss": 3}), "payload.iss is 3, want text"},
+		{"text for a time", "api", with(nil, map[string]any{"exp": "3"}), "is no number"},
+	})
 }
 
 func TestDialectJWTExpires(t *testing.T) {
@@ -310,12 +348,14 @@ credentials: {client_private_key: {type: string}}
 	scripted(t, "pk", entry, func(w *wire) {
 		in := w.d.Inputs()
 		w.do("token", msg{url: "https://vendor.test/token", form: url.Values{
-			"grant_type": {"client_credentials"}, "scope": {strings.Join(in.Scopes, " ")}, "client_assertion": {sign(w.t, in, nil)},
+			"grant_type": {"client_credentials"}, "scope": {strings.ReplaceAll(in.Config["oauth_scopes"], ",", " ")}, "client_assertion": {sign(w.t, in, nil)},
 			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		}})
 	}, []edit{
 		{"no type", "token", del("client_assertion_type"), "client_assertion_type is missing"},
 		{"secret", "token", set("client_secret", "x"), "client_secret is sent"},
+		{"header", "token", hset("Authorization", "Bearer x"), "nothing asks for one"},
+		{"other client", "token", set("client_id", "x"), "client_id is"},
 		{"audience", "token", with(map[string]any{"aud": "https://vendor.test"}), "payload.aud is"},
 		{"subject", "token", with(map[string]any{"sub": "x"}), "payload.sub is"},
 		{"long life", "token", with(map[string]any{"exp": testClock.Unix() + 301}), "lives for"},

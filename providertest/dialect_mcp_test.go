@@ -82,6 +82,13 @@ func TestDialectMCP(t *testing.T) {
 		{"refresh of another client", "refresh", set("client_id", "x"), "never registered"},
 		{"no accept", "api", hdel("Accept"), "accept is missing"},
 	}, shared...)
+	dynamic = append(dynamic, []edit{
+		{"registration by PUT", "registration", by("PUT"), "want POST"},
+		{"registration as a form", "registration", func(m *msg) { m.raw = "a=b" }, "no client metadata"},
+		{"registration's type", "registration", hset("Content-Type", formType), "content-type is"},
+		{"registration with a token", "registration", hset("Authorization", "Bearer x"), "nothing asks for one"},
+		{"registration of a path", "registration", func(m *msg) { m.json["redirect_uris"] = []string{"/callback"} }, "not an absolute URL"},
+	}...)
 	for name, problem := range map[string]string{
 		"redirect_uris": "redirect_uris is empty", "token_endpoint_auth_method": "want none", "client_name": "client_name is missing",
 		"grant_types": "grant_types is", "response_types": "response_types is",

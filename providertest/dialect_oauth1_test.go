@@ -115,6 +115,13 @@ func consumerScript(method string) func(w *wire) {
 			"oauth_token": request.Get("oauth_token"), "oauth_verifier": back.Get("oauth_verifier"),
 		})
 		access := w.do("token", m).form
+		if w.edit != nil && w.edit.role == "again" {
+			m.header = nil
+			sign1(&m, in, method, request.Get("oauth_token_secret"), map[string]string{
+				"oauth_token": request.Get("oauth_token"), "oauth_verifier": back.Get("oauth_verifier"), "oauth_nonce": "another",
+			})
+			w.do("again", m)
+		}
 		if access.Get("oauth_token") == "" {
 			return
 		}
@@ -149,6 +156,9 @@ func TestDialectOAuth1(t *testing.T) {
 		{"no fixed parameter", "authorize", del("expiration"), "expiration is missing"},
 		{"scope", "authorize", set("scope", "a b"), "scope is"},
 		{"verifier", "token", header("oauth_verifier=\"", "oauth_verifier=\"x"), "oauth_verifier is"},
+		{"the request token again", "again", func(*msg) {}, "was used before"},
+		{"extra protocol parameter", "token", func(m *msg) { m.header.Set("Authorization", m.header.Get("Authorization")+`, x="y"`) }, "x is not asked for"},
+		{"parameter of the access request", "token", func(m *msg) { m.url += "?z=1" }, "z is not asked for"},
 		{"no verifier", "token", header("oauth_verifier", "oauth_verifiar"), "oauth_verifier is"},
 		{"other token", "api", header("oauth_token=\"", "oauth_token=\"x"), "never issued"},
 		{"Bearer", "api", hset("Authorization", "Bearer x"), "oauth_token is"},

@@ -28,25 +28,36 @@ proxy:
 
 const callback = "https://app.test/callback"
 
-// plainScript connects, calls, refreshes and calls again.
-func plainScript(w *wire) {
-	in := w.d.Inputs()
+// plainVisit sends the user to the page.
+func plainVisit(w *wire, in Inputs) (url.Values, bool) {
 	query := url.Values{
 		"tenant": {"main"}, "response_type": {"code"}, "prompt": {"consent"}, "session": {"false"},
 		"client_id": {in.ClientID}, "redirect_uri": {callback}, "state": {"state-0123456789abcdef"},
 		"scope": {strings.Join(in.Scopes, ",")}, "code_challenge": {challengeOf(verifier)}, "code_challenge_method": {"S256"},
 	}
-	back, ok := w.visit(msg{url: "https://" + in.Config["subdomain"] + ".vendor.test/authorize", form: query})
+	return w.visit(msg{url: "https://" + in.Config["subdomain"] + ".vendor.test/authorize", form: query})
+}
+
+// plainScript connects, calls, refreshes and calls again.
+func plainScript(w *wire) {
+	in := w.d.Inputs()
+	back, ok := plainVisit(w, in)
 	if !ok {
 		return
 	}
 	if back.Get("state") != "state-0123456789abcdef" && w.edit == nil || back.Get("realm") == "" {
 		w.t.Errorf("the callback is %v", back)
 	}
-	token := w.do("token", msg{url: "https://api.vendor.test/token?v=2", form: url.Values{
-		"grant_type": {"authorization_code"}, "code": {back.Get("code")}, "redirect_uri": {callback}, "kind": {"web"},
-		"code_verifier": {verifier}, "client_id": {in.ClientID}, "client_secret": {in.ClientSecret},
-	}})
+	exchange := func(role string) wired {
+		return w.do(role, msg{url: "https://api.vendor.test/token?v=2", form: url.Values{
+			"grant_type": {"authorization_code"}, "code": {back.Get("code")}, "redirect_uri": {callback}, "kind": {"web"},
+			"code_verifier": {verifier}, "client_id": {in.ClientID}, "client_secret": {in.ClientSecret},
+		}})
+	}
+	token := exchange("token")
+	if w.edit != nil && w.edit.role == "code again" {
+		exchange("code again")
+	}
 	base := token.str("instance_url")
 	if w.edit == nil && (token.str("team", "id") == "" || token.str("team.id") != token.str("team", "id")) {
 		w.t.Errorf("the metadata is not in %s", token.text)
@@ -106,6 +117,7 @@ func authorizeEdits() []edit {
 		{"no state", "authorize", del("state"), "state is missing"},
 		{"short state", "authorize", set("state", "1"), "can be guessed"},
 		{"no redirect uri", "authorize", del("redirect_uri"), "redirect_uri is missing"},
+		{"relative redirect uri", "authorize", set("redirect_uri", "/callback"), "not an absolute URL"},
 		{"plain challenge", "authorize", set("code_challenge_method", "plain"), "code_challenge_method"},
 		{"no challenge", "authorize", del("code_challenge"), "code_challenge is"},
 		{"short challenge", "authorize", set("code_challenge", "abc"), "code_challenge is"},
@@ -123,6 +135,7 @@ func tokenEdits() []edit {
 		{"JSON body", "token", func(m *msg) { m.raw = `{"code":"x"}` }, "the body is no form"},
 		{"no content type", "token", hdel("Content-Type"), "header content-type"},
 		{"wrong grant", "token", set("grant_type", "password"), "grant_type is"},
+		{"code used again", "code again", func(*msg) {}, "the code was used before"},
 		{"wrong code", "token", set("code", "x"), "which was never given"},
 		{"renamed code", "token", rename("code", "auth_code"), "auth_code is not asked for"},
 		{"another redirect uri", "token", set("redirect_uri", callback+"/"), "redirect_uri is"},
@@ -130,6 +143,7 @@ func tokenEdits() []edit {
 		{"no verifier", "token", del("code_verifier"), "does not match the challenge"},
 		{"wrong verifier", "token", set("code_verifier", verifier+"x"), "does not match the challenge"},
 		{"no token param", "token", del("kind"), "kind is missing"},
+		{"token param twice", "token", func(m *msg) { m.form.Add("kind", "web") }, "kind is given more than once"},
 		{"extra token param", "token", set("scope", "x"), "scope is not asked for"},
 		{"no secret", "token", del("client_secret"), "client_secret is missing"},
 		{"wrong secret", "token", set("client_secret", "x"), "client_secret is"},

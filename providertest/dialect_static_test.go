@@ -134,10 +134,15 @@ proxy: {base_url: "https://api.vendor.test", headers: {x-user: "${base64(${conne
 		x := base64.StdEncoding.EncodeToString([]byte(in.Config["tenant"] + "+" + user + ":"))
 		w.do("api", msg{url: "https://api.vendor.test/", header: http.Header{"Authorization": {basicHeader(user, "")}, "X-User": {x}}})
 	}, []edit{
-		{"no header", "api", hdel("Authorization"), "authorization is missing"},
+		{"no function", "api", hdel("X-User"), "x-user is missing"},
 		{"other password", "api", hset("Authorization", basicHeader("u", "x")), "authorization is"},
 		{"other function", "api", hset("X-User", "x"), "x-user is"},
 	})
+	scripted(t, "basic", "auth_mode: BASIC\nproxy: {base_url: 'https://api.vendor.test', headers: {x-user: '${username}'}}", func(w *wire) {
+		in := w.d.Inputs()
+		user := in.Credentials["username"]
+		w.do("api", msg{url: "https://api.vendor.test/", header: http.Header{"Authorization": {basicHeader(user, in.Credentials["password"])}, "X-User": {user}}})
+	}, []edit{{"no header", "api", hdel("Authorization"), "authorization is missing"}})
 	scripted(t, "none", "auth_mode: NONE\nproxy: {base_url: 'https://api.vendor.test'}", func(w *wire) {
 		w.do("api", msg{url: "https://api.vendor.test/x"})
 	}, []edit{{"header", "api", hset("Authorization", "x"), "nothing asks for one"}})
@@ -275,6 +280,13 @@ func signAWS(m *msg, k awsKey, at time.Time, hash bool) {
 		"/aws4_request, SignedHeaders="+strings.Join(names, ";")+", Signature="+s.sign(r, []byte(m.raw), k.secret))
 }
 
+// inAuth replaces a part of the Authorization header.
+func inAuth(from, to string) func(*msg) {
+	return func(m *msg) {
+		m.header.Set("Authorization", strings.Replace(m.header.Get("Authorization"), from, to, 1))
+	}
+}
+
 func TestDialectSigV4Header(t *testing.T) {
 	t.Parallel()
 	scripted(t, "aws", `
@@ -296,6 +308,11 @@ connection_config: {region: {pattern: '^[a-z]+-[a-z]+-[0-9]$', example: us-east-
 			h := m.header.Get("Authorization")
 			m.header.Set("Authorization", h[:len(h)-1]+map[bool]string{true: "1", false: "0"}[h[len(h)-1] == '0'])
 		}, "the signature is"},
+		{"other key", "api", inAuth("Credential=AKIA", "Credential=AKIB"), "the access key is"},
+		{"other region", "api", inAuth("/us-east-1/", "/us-east-2/"), "the region is"},
+		{"other service", "api", inAuth("/iam/", "/sts/"), "the service is"},
+		{"other day", "api", inAuth("/20310506/", "/20310507/"), "the scope's date is"},
+		{"host not signed", "api", inAuth("SignedHeaders=host;", "SignedHeaders="), "want host among them"},
 		{"other query", "api", func(m *msg) { m.url += "&x=1" }, "the signature is"},
 		{"other path", "api", func(m *msg) { m.url = strings.Replace(m.url, "a%20b", "b", 1) }, "the signature is"},
 		{"other date", "api", hset("X-Amz-Date", "20310506T070909Z"), "the signature is"},

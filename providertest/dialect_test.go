@@ -99,6 +99,35 @@ func TestDialectFail(t *testing.T) {
 	}
 }
 
+func TestDialectStateIsUsedOnce(t *testing.T) {
+	t.Parallel()
+	w, in, _, _ := connected(t)
+	w.visit(msg{url: "https://vendor.test/authorize", form: url.Values{
+		"response_type": {"code"}, "client_id": {in.ClientID}, "redirect_uri": {callback}, "state": {state16}, "scope": {strings.Join(in.Scopes, " ")},
+	}})
+	if p := w.d.Problems(); len(p) != 1 || !strings.Contains(p[0], "was used before") {
+		t.Errorf("%q", p)
+	}
+}
+
+// A verifier that matches its challenge must still be long enough (RFC 7636 section 4.1).
+func TestDialectShortVerifier(t *testing.T) {
+	t.Parallel()
+	d := newTestDialect(t, "pkce", "auth_mode: OAUTH2\nauthorization_url: https://vendor.test/a\ntoken_url: https://vendor.test/t")
+	w, in := &wire{t: t, d: d}, d.Inputs()
+	back, _ := w.visit(msg{url: "https://vendor.test/a", form: url.Values{
+		"response_type": {"code"}, "client_id": {in.ClientID}, "redirect_uri": {callback}, "state": {state16}, "scope": {strings.Join(in.Scopes, " ")},
+		"code_challenge": {challengeOf("short")}, "code_challenge_method": {"S256"},
+	}})
+	w.do("token", msg{url: "https://vendor.test/t", form: url.Values{
+		"grant_type": {"authorization_code"}, "code": {back.Get("code")}, "redirect_uri": {callback}, "code_verifier": {"short"},
+		"client_id": {in.ClientID}, "client_secret": {in.ClientSecret},
+	}})
+	if p := d.Problems(); len(p) != 1 || !strings.Contains(p[0], "has 5 characters") {
+		t.Errorf("%q", p)
+	}
+}
+
 func TestDialectTokenLife(t *testing.T) {
 	t.Parallel()
 	w, in, access, refresh := connected(t)
@@ -244,8 +273,12 @@ func TestDialectRoundTrip(t *testing.T) {
 	if s := w.do("api", msg{url: "https://api.vendor.test/", raw: strings.Repeat("x", maxBody+1)}).status; s != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d for a body without end", s)
 	}
+	r.Body, r.URL = http.NoBody, &url.URL{Scheme: "https", Host: "api.vendor.test", Path: "x"}
+	if resp, err := d.RoundTrip(r); err != nil || resp.StatusCode != 200 {
+		t.Errorf("%v %v", resp, err)
+	}
 	d.Problem("hook", "number %d", 7)
-	if p := d.Problems(); len(p) != 2 || !strings.Contains(p[0], "is larger than") || p[1] != "hook: number 7" {
+	if p := d.Problems(); len(p) != 3 || !strings.Contains(p[1], "no slash in front") || !strings.Contains(p[0], "is larger than") || p[2] != "hook: number 7" {
 		t.Errorf("the problems are %q", p)
 	}
 }
