@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/tieline/tieline/catalog"
+	"github.com/tieline/tieline/catalog/dialects"
 	"github.com/tieline/tieline/internal/spec"
 )
 
@@ -51,7 +52,9 @@ func LoadCatalog(files ...CatalogFile) (*Catalog, []Problem) {
 }
 
 // With returns a catalog with the providers of c and those of the files. An
-// entry of the files replaces the one of the same name. It can build on an entry
+// entry of the files replaces the one of the same name. Where single providers do
+// things in their own way that the format has no words for, an entry of that name
+// and mode gets what Tieline knows of it (see docs/provider-format.md, "Dialects"). It can build on an entry
 // of c, also on the one of the same name, by giving it as its alias; entries of
 // c stay as they are, those that build on a replaced one included. c does not
 // change.
@@ -60,7 +63,9 @@ func (c *Catalog) With(files ...CatalogFile) (*Catalog, []Problem) {
 	for i, f := range files {
 		in[i] = spec.File{Name: f.Name, Data: f.Data}
 	}
-	set, found := spec.LoadOver(catalogSource{c}, in...)
+	overlay, found := builtinDialects()
+	set, more := spec.Options{Base: catalogSource{c}, Overlay: overlay}.Load(in...)
+	found = append(found, more...)
 	out := &Catalog{base: c, set: set, rejected: map[string]Problem{}}
 	problems := make([]Problem, len(found))
 	for i, p := range found {
@@ -71,6 +76,11 @@ func (c *Catalog) With(files ...CatalogFile) (*Catalog, []Problem) {
 	}
 	return out, problems
 }
+
+// builtinDialects is read once, when the first file is.
+var builtinDialects = sync.OnceValues(func() (*spec.Overlay, []spec.Problem) {
+	return spec.ReadOverlay(spec.File{Name: "dialects.yaml", Data: dialects.File})
+})
 
 // catalogSource lets entries of files inherit from a catalog.
 type catalogSource struct{ c *Catalog }
