@@ -58,7 +58,7 @@ func TestExpiresAt(t *testing.T) {
 			t.Errorf("%s as %q lives for %v, want %v", tt.value, tt.format, life, want)
 		}
 	}
-	if got := Parse([]byte(`{"access_token":"AT","expires_at":`+unix+`}`), Fields{}, now()); !got.ExpiresAt.IsZero() {
+	if got := Parse([]byte(`{"access_token":"AT","expires_at":`+unix+`,"":`+unix+`}`), Fields{}, now()); !got.ExpiresAt.IsZero() {
 		t.Errorf("a field that nobody named was read: %v", got.ExpiresAt)
 	}
 	if got := Parse([]byte(`{"access_token":"AT","end":"`+unix+`","x":`), Fields{ExpiresAt: "end"}, now()); !got.ExpiresAt.Equal(hour) || !got.Torn {

@@ -51,6 +51,11 @@ func TestSuccess(t *testing.T) {
 		{name: "absent, but there", rule: Success{Path: "errors", Test: TestAbsent}, body: `{"errors":[{"code":1}],"access_token":"AT"}`, class: Ambiguous},
 		{name: "no such test", rule: Success{Path: "ok", Test: "like"}, body: `{"ok":true,"access_token":"AT"}`, class: Ambiguous, code: "true"},
 
+		{name: "equal to nothing", rule: Success{Path: "error", Test: TestEquals}, body: `{"error":"","access_token":"AT"}`},
+		{name: "equal to nothing, absent", rule: Success{Path: "error", Test: TestEquals}, body: `{"access_token":"AT"}`, class: Ambiguous},
+		{name: "not a single value", rule: Success{Path: "error", Test: TestEquals}, body: `{"error":{},"access_token":"AT"}`, class: Ambiguous},
+		{name: "within a string", rule: zeros, body: `"{\"result\":\"1\",\"access_token\":\"AT\"}"`, class: Ambiguous, code: "1"},
+		{name: "true in a list", rule: ok, body: `[{"ok":true,"access_token":"AT"}]`},
 		{name: "in a list", rule: zeros, body: `[{"result":"0000","access_token":"AT"}]`},
 		{name: "in a list, no", rule: zeros, body: `[{"result":"1","access_token":"AT"}]`, class: Ambiguous, code: "1"},
 		{name: "torn, and said before", rule: zeros, body: `{"result":"1","access_token":"AT","x":`, class: Ambiguous, code: "1"},
@@ -58,6 +63,7 @@ func TestSuccess(t *testing.T) {
 
 		{name: "prolonged", rule: zeros, noToken: true, body: `{"result":"0000"}`},
 		{name: "prolonged with a new refresh token", rule: zeros, noToken: true, body: `{"result":"0000","refresh_token":"RT2"}`, refresh: "RT2"},
+		{name: "prolonged, with an error of 0", rule: zeros, noToken: true, body: `{"result":"0000","error":0}`},
 		{name: "not prolonged", rule: zeros, noToken: true, body: `{"result":"1"}`, class: Ambiguous, code: "1"},
 		{name: "prolonged by the status alone", noToken: true, body: ``},
 		{name: "prolonged by the status, with something to read", noToken: true, body: `{"message":"OK"}`},

@@ -49,6 +49,7 @@ func TestOverlayKeys(t *testing.T) {
 		{"an alias takes away", oauth2 + "b: {alias: a, refresh: null}\n", "b", PKCEForbidden, false},
 		{"an alias of that name", second + "a: {alias: b}\n", "a", PKCEForbidden, true},
 		{"an alias of that name that inherits the key", second + "  pkce: required\na: {alias: b}\n", "a", PKCERequired, true},
+		{"an alias of that name that takes away", second + "  refresh: {rotation: always}\na: {alias: b, refresh: null}\n", "a", PKCEForbidden, false},
 		{"an alias of an alias", oauth2 + "b: {alias: a}\nc: {alias: b}\n", "c", PKCEForbidden, true},
 		{"another mode", strings.Replace(oauth2, "OAUTH2", "CUSTOM", 1), "a", PKCEOptional, false},
 		{"an alias of another mode", oauth2 + "b: {alias: a, auth_mode: CUSTOM}\n", "b", PKCEOptional, false},
@@ -96,7 +97,12 @@ func TestOverlayOverrides(t *testing.T) {
 			t.Errorf("%s: %s, want %s, problems %q", tt.name, e.TokenURL, tt.want, problems)
 		}
 	}
-	set, problems := overlaid(t, overlay("token_params: {was: {b: [1, x], a: ~}, value: null, reason: r}\n    scope_separator: {value: \",\", reason: r}"), oauth2+"  token_params: {a: null, b: [1, \"x\"]}\n")
+	twice := overlay(right) + strings.Replace(overlay(strings.Replace(right, "right", "b", 1)), "a:", "b:", 1)
+	set, problems := overlaid(t, twice, strings.Replace(oauth2, "a:", "b:", 1)+"a: {alias: b}\nc: {alias: a, auth_mode: CUSTOM}\n")
+	if got := lookup(t, set, "a").TokenURL.String() + " " + lookup(t, set, "b").TokenURL.String() + " " + lookup(t, set, "c").TokenURL.String(); got != moved+" https://b.example.com/t "+asWritten || len(problems) > 0 {
+		t.Errorf("overrides of an entry and its alias: %s, problems %q", got, problems)
+	}
+	set, problems = overlaid(t, overlay("token_params: {was: {b: [1, x], a: ~}, value: null, reason: r}\n    scope_separator: {value: \",\", reason: r}"), oauth2+"  token_params: {a: null, b: [1, \"x\"]}\n")
 	if e := lookup(t, set, "a"); len(e.Provider.TokenParams) > 0 || e.ScopeSeparator != "," || len(problems) > 0 {
 		t.Errorf("a key that is taken away, and one that was absent: %v, %q, problems %q", e.Provider.TokenParams, e.ScopeSeparator, problems)
 	}
@@ -158,6 +164,12 @@ func TestOverlayFiles(t *testing.T) {
 	set, problems := Options{Overlay: o}.Load(File{Data: []byte(oauth2)}, File{Data: []byte("a: {alias: a, docs: x}\n")})
 	if e := lookup(t, set, "a"); e.PKCE != PKCEForbidden || e.ExpiryInToken || e.Docs != "x" || len(problems) > 0 {
 		t.Errorf("PKCE %s, %v, docs %s, %v", e.PKCE, e.ExpiryInToken, e.Docs, problems)
+	}
+	// An alias has an overlay of its own before that of what it inherits from.
+	both, _ := ReadOverlay(File{Data: []byte("a: {auth_mode: OAUTH2, pkce: required, expiry: jwt}\nb: {auth_mode: OAUTH2, pkce: forbidden}\n")})
+	set, _ = Options{Overlay: both}.Load(File{Data: []byte(oauth2 + "b: {alias: a}\n")})
+	if e := lookup(t, set, "b"); e.PKCE != PKCEForbidden || !e.ExpiryInToken || lookup(t, set, "a").PKCE != PKCERequired {
+		t.Errorf("an alias with an overlay of its own: PKCE %s, %v", e.PKCE, e.ExpiryInToken)
 	}
 	var none *Overlay
 	if set, _ := (Options{Overlay: none}).Load(File{Data: []byte(oauth2)}); lookup(t, set, "a").PKCE != PKCEOptional {

@@ -63,6 +63,7 @@ var dialectTable = []struct {
 	{"a value that is asked for as well", discovers("{url: /x, values: {a: b}}", "{url: /x, only_if_missing: true, values: {c: d}}") + "  connection_config: {a: {type: string}, c: {type: string, optional: true}}\n", []string{"7 a discovery[0].values.a doubtful source-asked"}},
 	{"a source that discovers nothing", discovers("{url: /x, values: {clouId: id, site: url}}") + "  connection_config: {cloudId: {type: string, automated: true, source: discovery}, site: {type: string, automated: true, source: discovery}}\n", []string{
 		"8 a connection_config.cloudId.source doubtful bad-value"}},
+	{"a source that code discovers", oauth2 + "  connection_config: {cloudId: {type: string, automated: true, source: discovery}}\n", nil},
 	{"a discovered host", discoversHost("{url: https://example.com/metadata, values: {dc: dc}}"), nil},
 	{"a host that a callback names", discoversHost("{from: callback, values: {dc: dc}}"), []string{"7 a discovery[0].values.dc doubtful host-unconstrained"}},
 	{"a host that a callback may choose from", discoversHost("{from: callback, values: {dc: dc}}") + "  connection_config: {dc: {type: string, automated: true, enum: [us1, us2]}}\n", nil},
@@ -85,10 +86,11 @@ var dialectTable = []struct {
 	{"a token of an entry without any", oauth2With("headers: {x: \"${tokens.bot}\"}"), []string{"5 a proxy.headers.x rejected unknown-variable"}},
 	{"a token nobody has", oauth2With("headers: {x: \"${tokens.bott}\"}") + "  additional_tokens: [{name: bot, response_fields: {access_token: bot.token}}]\n", []string{"5 a proxy.headers.x rejected unknown-variable"}},
 	{"a token where there is none", oauth2 + "  token_params: {x: \"${tokens.bot}\"}\n  additional_tokens: [{name: bot, response_fields: {access_token: bot.token}}]\n", []string{"6 a token_params.x rejected unknown-variable"}},
-	{"odd tokens", oauth2 + "  additional_tokens:\n    - {response_fields: {access_token: t}}\n    - {name: a b, response_fields: {access_token: t}}\n    - {name: c}\n    - {name: d, response_fields: {refresh_token: t}}\n    - {name: e, response_fields: {access_token: t, token: u}}\n    - {name: e, response_fields: {access_token: t}}\n    - {name: f, refresh: {method: PUT, body_format: xml, client_auth: bearer}}\n", []string{
+	{"odd tokens", oauth2 + "  additional_tokens:\n    - {response_fields: {access_token: t}}\n    - {name: a b, response_fields: {access_token: t}}\n    - {name: c}\n    - {name: d, response_fields: {refresh_token: t}}\n    - {name: e, response_fields: {access_token: t, token: u}}\n    - {name: e, response_fields: {access_token: t}}\n    - {name: f, refresh: {method: PUT, body_format: xml, client_auth: bearer}}\n    - {name: g, response_fields: {refresh_token: t}, refresh: {params: {a: b}}}\n", []string{
 		"7 a additional_tokens[0] rejected missing-key", "8 a additional_tokens[1] rejected missing-key", "9 a additional_tokens[2] rejected missing-key", "10 a additional_tokens[3] rejected missing-key",
 		"11 a additional_tokens[4].response_fields.token doubtful bad-value", "12 a additional_tokens[5].name rejected bad-value",
-		"13 a additional_tokens[6].refresh.method rejected bad-value", "13 a additional_tokens[6].refresh.body_format rejected bad-value", "13 a additional_tokens[6].refresh.client_auth rejected bad-value"}},
+		"13 a additional_tokens[6].refresh.method rejected bad-value", "13 a additional_tokens[6].refresh.body_format rejected bad-value", "13 a additional_tokens[6].refresh.client_auth rejected bad-value",
+		"14 a additional_tokens[7] rejected missing-key"}},
 }
 
 // discovers is an entry with discoveries, one a line from line 7.
@@ -128,5 +130,6 @@ var dialectRefreshTable = []struct {
 	{"something not to repeat", oauth2 + "  refresh: {then: false}\n  then: [{url: https://example.com/x}]\n", nil},
 	{"introspection", clientCredentials + "  refresh: {introspect: true}\n  introspection: {url: https://example.com/i}\n", nil},
 	{"introspection nowhere", oauth2 + "  refresh: {introspect: true}\n", []string{"6 a refresh.introspect rejected missing-key"}},
+	{"introspection without a URL", oauth2 + "  refresh: {introspect: true}\n  introspection: {auth: basic}\n", []string{"6 a refresh.introspect rejected missing-key", "7 a introspection rejected missing-key"}},
 	{"a misspelt part", oauth2 + "  refresh:\n    grant: exchange\n    token_parm: x\n", []string{"8 a refresh.token_parm doubtful unknown-key"}},
 }
