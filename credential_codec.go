@@ -80,7 +80,11 @@ func (t *OAuth2Token) fields(b []byte) []byte {
 	b = wire.AppendTime(b, t.ExpiresAt)
 	b = wire.AppendString(b, t.ClientID)
 	b = appendSecret(b, t.ClientSecret)
-	return appendSecret(b, t.Raw)
+	b = appendSecret(b, t.Raw)
+	if len(t.Tokens) == 0 {
+		return b
+	}
+	return appendExtra(b, t.Tokens)
 }
 
 func (c *ClientCredentials) seal(b []byte) []byte {
@@ -161,6 +165,7 @@ func readOAuth2(r *wire.Reader) *OAuth2Token {
 	return &OAuth2Token{
 		AccessToken: readSecret(r), RefreshToken: readSecret(r), TokenType: r.String(), Scopes: r.Strings(),
 		ExpiresAt: r.Time(), ClientID: r.String(), ClientSecret: readSecret(r), Raw: readSecret(r),
+		Tokens: readExtra(r),
 	}
 }
 

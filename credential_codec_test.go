@@ -48,6 +48,8 @@ func fillFields(v reflect.Value, n *int) {
 		switch f := v.Field(i); f.Interface().(type) {
 		case Secret:
 			f.Set(reflect.ValueOf(NewSecret(text)))
+		case map[string]ExtraToken:
+			f.Set(reflect.ValueOf(map[string]ExtraToken{text: {NewSecret(text), NewSecret(text), time.Unix(int64(*n), 0).UTC()}}))
 		case map[string]Secret:
 			f.Set(reflect.ValueOf(map[string]Secret{text: NewSecret(text)}))
 		case time.Time:

@@ -56,6 +56,9 @@ type OAuth2Token struct {
 	ClientSecret Secret
 	// Raw is the provider's whole answer as JSON.
 	Raw Secret
+	// Tokens are further ones of the same grant, by the names that the provider's
+	// data gives them. Nil for nearly every provider.
+	Tokens map[string]ExtraToken
 }
 
 // Type returns ModeOAuth2.

@@ -160,6 +160,9 @@ func (s *Subject) exchangeCode(ctx context.Context, code string, f *Flow, callba
 	if err := s.follow(ctx, token, answer); err != nil {
 		return Grant{}, err
 	}
+	if err := s.extraTokens(ctx, token, answer, issued); err != nil {
+		return Grant{}, err
+	}
 	s.introspectExpiry(ctx, token)
 	g.idToken = answer.IDToken
 	return g, nil
@@ -328,6 +331,7 @@ func (s *Subject) renew(ctx context.Context, call *oauth.Call, old *OAuth2Token)
 			return g, err
 		}
 	}
+	_ = s.extraTokens(ctx, token, answer, issued) // those that are there stay
 	s.introspectExpiry(ctx, token)
 	return g, nil
 }

@@ -126,6 +126,11 @@ func (s *Subject) lookup(ref template.Ref) (string, bool) {
 			return s.config[ref.Name], true
 		}
 		return s.private.cred.field(ref.Name)
+	case "tokens":
+		if token, ok := s.private.cred.(*OAuth2Token); ok {
+			extra, ok := token.Tokens[ref.Name]
+			return extra.AccessToken.Reveal(), ok
+		}
 	case "":
 		switch ref.Name {
 		case "clientId", "clientSecret":
