@@ -46,50 +46,51 @@ func refresh(u *url.URL) *Call {
 	return &Call{URL: u, ClientID: "a:b", ClientSecret: "p%q+r &é", Params: map[string]any{"grant_type": "refresh_token", "refresh_token": "RT"}}
 }
 
+var requestTable = []struct {
+	name                string
+	edit                func(*Call)
+	method, query, auth string
+	contentType, body   string
+}{
+	{name: "default", method: "POST", contentType: "application/x-www-form-urlencoded",
+		body: "client_id=a%3Ab&client_secret=p%25q%2Br+%26%C3%A9&grant_type=refresh_token&refresh_token=RT"},
+	{name: "basic", edit: func(c *Call) { c.Auth = AuthBasic }, method: "POST", contentType: "application/x-www-form-urlencoded",
+		auth: basic("a%3Ab", "p%25q%2Br+%26%C3%A9"), body: "grant_type=refresh_token&refresh_token=RT"},
+	{name: "basic raw", edit: func(c *Call) { c.Auth = AuthBasicRaw }, method: "POST", contentType: "application/x-www-form-urlencoded",
+		auth: basic("a:b", "p%q+r &é"), body: "grant_type=refresh_token&refresh_token=RT"},
+	{name: "custom", edit: func(c *Call) { c.Auth = AuthCustom }, method: "POST", contentType: "application/x-www-form-urlencoded",
+		body: "grant_type=refresh_token&password=p%25q%2Br+%26%C3%A9&refresh_token=RT&username=a%3Ab"},
+	{name: "secret as user name", edit: func(c *Call) { c.Auth = AuthBasicSecret }, method: "POST", contentType: "application/x-www-form-urlencoded",
+		auth: basic("p%q+r &é", ""), body: "grant_type=refresh_token&refresh_token=RT"},
+	{name: "part in the query", edit: func(c *Call) {
+		c.Auth, c.Format, c.QueryParams = AuthNone, JSON, []string{"redirect_uri", "client_id", "code"}
+		c.Params["redirect_uri"] = "https://a/b"
+		c.Names = map[string]string{"client_id": "app_id"}
+	}, method: "POST", contentType: "application/json", query: "keep=1&app_id=a%3Ab&redirect_uri=https%3A%2F%2Fa%2Fb",
+		body: `{"grant_type":"refresh_token","refresh_token":"RT"}`},
+	{name: "all in the query, by name and by format", edit: func(c *Call) { c.Format, c.Auth, c.QueryParams = Query, AuthNone, []string{"grant_type"} }, method: "POST",
+		query: "keep=1&grant_type=refresh_token&client_id=a%3Ab&refresh_token=RT"},
+	{name: "dropped from the query", edit: func(c *Call) {
+		c.Auth, c.QueryParams, c.Names = AuthNone, []string{"client_id"}, map[string]string{"client_id": ""}
+	}, method: "POST", contentType: "application/x-www-form-urlencoded", body: "grant_type=refresh_token&refresh_token=RT"},
+	{name: "public client", edit: func(c *Call) { c.Auth = AuthNone }, method: "POST", contentType: "application/x-www-form-urlencoded",
+		body: "client_id=a%3Ab&grant_type=refresh_token&refresh_token=RT"},
+	{name: "renamed and dropped", edit: func(c *Call) {
+		c.Auth = AuthNone
+		c.Names = map[string]string{"client_id": "app_id", "grant_type": ""}
+	}, method: "POST", contentType: "application/x-www-form-urlencoded", body: "app_id=a%3Ab&refresh_token=RT"},
+	{name: "JSON", edit: func(c *Call) {
+		c.Format, c.Auth = JSON, AuthNone
+		c.Params["nested"] = map[string]any{"k": "v"}
+	}, method: "POST", contentType: "application/json",
+		body: `{"client_id":"a:b","grant_type":"refresh_token","nested":{"k":"v"},"refresh_token":"RT"}`},
+	{name: "query", edit: func(c *Call) { c.Format, c.Auth, c.Method = Query, AuthNone, http.MethodPut }, method: "PUT",
+		query: "keep=1&client_id=a%3Ab&grant_type=refresh_token&refresh_token=RT"},
+}
+
 func TestRequest(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name                string
-		edit                func(*Call)
-		method, query, auth string
-		contentType, body   string
-	}{
-		{name: "default", method: "POST", contentType: "application/x-www-form-urlencoded",
-			body: "client_id=a%3Ab&client_secret=p%25q%2Br+%26%C3%A9&grant_type=refresh_token&refresh_token=RT"},
-		{name: "basic", edit: func(c *Call) { c.Auth = AuthBasic }, method: "POST", contentType: "application/x-www-form-urlencoded",
-			auth: basic("a%3Ab", "p%25q%2Br+%26%C3%A9"), body: "grant_type=refresh_token&refresh_token=RT"},
-		{name: "basic raw", edit: func(c *Call) { c.Auth = AuthBasicRaw }, method: "POST", contentType: "application/x-www-form-urlencoded",
-			auth: basic("a:b", "p%q+r &é"), body: "grant_type=refresh_token&refresh_token=RT"},
-		{name: "custom", edit: func(c *Call) { c.Auth = AuthCustom }, method: "POST", contentType: "application/x-www-form-urlencoded",
-			body: "grant_type=refresh_token&password=p%25q%2Br+%26%C3%A9&refresh_token=RT&username=a%3Ab"},
-		{name: "secret as user name", edit: func(c *Call) { c.Auth = AuthBasicSecret }, method: "POST", contentType: "application/x-www-form-urlencoded",
-			auth: basic("p%q+r &é", ""), body: "grant_type=refresh_token&refresh_token=RT"},
-		{name: "part in the query", edit: func(c *Call) {
-			c.Auth, c.Format, c.QueryParams = AuthNone, JSON, []string{"redirect_uri", "client_id", "code"}
-			c.Params["redirect_uri"] = "https://a/b"
-			c.Names = map[string]string{"client_id": "app_id"}
-		}, method: "POST", contentType: "application/json", query: "keep=1&app_id=a%3Ab&redirect_uri=https%3A%2F%2Fa%2Fb",
-			body: `{"grant_type":"refresh_token","refresh_token":"RT"}`},
-		{name: "all in the query, by name and by format", edit: func(c *Call) { c.Format, c.Auth, c.QueryParams = Query, AuthNone, []string{"grant_type"} }, method: "POST",
-			query: "keep=1&grant_type=refresh_token&client_id=a%3Ab&refresh_token=RT"},
-		{name: "dropped from the query", edit: func(c *Call) {
-			c.Auth, c.QueryParams, c.Names = AuthNone, []string{"client_id"}, map[string]string{"client_id": ""}
-		}, method: "POST", contentType: "application/x-www-form-urlencoded", body: "grant_type=refresh_token&refresh_token=RT"},
-		{name: "public client", edit: func(c *Call) { c.Auth = AuthNone }, method: "POST", contentType: "application/x-www-form-urlencoded",
-			body: "client_id=a%3Ab&grant_type=refresh_token&refresh_token=RT"},
-		{name: "renamed and dropped", edit: func(c *Call) {
-			c.Auth = AuthNone
-			c.Names = map[string]string{"client_id": "app_id", "grant_type": ""}
-		}, method: "POST", contentType: "application/x-www-form-urlencoded", body: "app_id=a%3Ab&refresh_token=RT"},
-		{name: "JSON", edit: func(c *Call) {
-			c.Format, c.Auth = JSON, AuthNone
-			c.Params["nested"] = map[string]any{"k": "v"}
-		}, method: "POST", contentType: "application/json",
-			body: `{"client_id":"a:b","grant_type":"refresh_token","nested":{"k":"v"},"refresh_token":"RT"}`},
-		{name: "query", edit: func(c *Call) { c.Format, c.Auth, c.Method = Query, AuthNone, http.MethodPut }, method: "PUT",
-			query: "keep=1&client_id=a%3Ab&grant_type=refresh_token&refresh_token=RT"},
-	}
-	for _, tt := range tests {
+	for _, tt := range requestTable {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			call := refresh(&url.URL{Scheme: "https", Host: "example.com", Path: "/token", RawQuery: "keep=1"})
