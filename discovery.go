@@ -3,8 +3,6 @@ package tieline
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/outbound"
 	"github.com/tieline/tieline/internal/sign"
 	"github.com/tieline/tieline/internal/spec"
@@ -101,105 +98,18 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 		}
 		source = values
 	}
-	if d.Select != nil {
-		var err error
-		if source, err = s.selected(source, d.Select); err != nil {
-			return nil, err
-		}
+	out, err := d.Read(source, s.env())
+	if err != nil {
+		return nil, configError(err)
 	}
-	out := map[string]string{}
-	for i := range d.Values {
-		v := &d.Values[i]
-		text, err := foundValue(source, v)
-		if err != nil {
-			return nil, err
+	for name, v := range out {
+		if len(v) > maxFound || strings.ContainsFunc(v, isControl) {
+			return nil, &FieldError{Field: "config." + name, Reason: "what was found is longer than a value may be, or has a control character"}
 		}
-		out[v.Name] = text
 	}
 	// A value may become the host that the credential goes to.
 	_, _, problems := s.provider.ConnectionConfig.Validate(out, spec.ValidateOptions{Partial: true, AllowUnknown: true})
 	return out, fieldErrors("config.", problems)
-}
-
-// selected picks an element of a list.
-func (s *Subject) selected(source any, sel *spec.Select) (any, error) {
-	list, ok := valueAt(source, sel.Path).([]any)
-	if !ok {
-		return nil, errors.New("there is no list to choose from")
-	}
-	var hits []any
-	for _, item := range list {
-		ok, err := s.meets(item, sel.Where)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			hits = append(hits, item)
-		}
-	}
-	switch {
-	case len(hits) == 0:
-		return nil, errors.New("nothing in the list is what was looked for")
-	case sel.Only && len(hits) > 1:
-		return nil, fmt.Errorf("%d elements of the list could be meant; the application has to say which", len(hits))
-	}
-	return hits[0], nil
-}
-
-func (s *Subject) meets(item any, where []spec.Condition) (bool, error) {
-	env := s.env()
-	for _, c := range where {
-		want, err := c.Value.Expand(env)
-		if err != nil {
-			return false, configError(err)
-		}
-		got, _ := oauth.Text(valueAt(item, c.Path))
-		ok := got == want
-		switch c.Test {
-		case "starts_with":
-			ok = strings.HasPrefix(got, want)
-		case "ends_with":
-			ok = strings.HasSuffix(got, want)
-		case "contains":
-			ok = strings.Contains(got, want)
-		}
-		if !ok {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// valueAt walks a path; an empty one leads nowhere else.
-func valueAt(v any, path string) any {
-	if path == "" {
-		return v
-	}
-	answer := loginAnswer{value: v}
-	return answer.at(path)
-}
-
-func foundValue(source any, v *spec.DiscoveredValue) (string, error) {
-	text, ok := oauth.Text(valueAt(source, v.Path))
-	if v.Pattern != nil && ok {
-		m := v.Pattern.FindStringSubmatch(text)
-		if ok = m != nil; ok {
-			text = m[min(1, len(m)-1)]
-		}
-	}
-	if !ok || text == "" || len(text) > maxFound || strings.ContainsFunc(text, isControl) {
-		return "", fmt.Errorf("%s is not in the answer", v.Name)
-	}
-	switch v.Transform {
-	case "sha256":
-		sum := sha256.Sum256([]byte(text))
-		text = hex.EncodeToString(sum[:])
-	case "lower":
-		text = strings.ToLower(text)
-	case "strip_scheme":
-		text = strings.TrimPrefix(strings.TrimPrefix(text, "https://"), "http://")
-	}
-	return text, nil
 }
 
 // apiCall makes a call that the provider's data describes, with the connection's
@@ -319,37 +229,11 @@ func (s *Subject) passes(ctx context.Context) error {
 		if err != nil {
 			return &VerificationError{Err: err}
 		}
-		if !answer.meets(&check.Expect) {
+		if !check.Expect.Holds(answer.status, answer.header.Get("Content-Type"), []byte(answer.raw)) {
 			return &VerificationError{Status: answer.status}
 		}
 	}
 	return nil
-}
-
-// meets says whether an answer is the one that was hoped for.
-func (a *apiAnswer) meets(e *spec.Expect) bool {
-	good := a.status >= 200 && a.status <= 299
-	if len(e.Status) > 0 {
-		good = slices.Contains(e.Status, a.status)
-	}
-	if !good || e.NotContains != "" && strings.Contains(a.raw, e.NotContains) {
-		return false
-	}
-	if e.ContentType != "" {
-		kind, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
-		if !strings.EqualFold(strings.TrimSpace(kind), e.ContentType) {
-			return false
-		}
-	}
-	if e.Path == "" {
-		return true
-	}
-	v := a.at(e.Path)
-	text, scalar := oauth.Text(v)
-	if e.HasEquals {
-		return scalar && text == e.Equals
-	}
-	return v != nil && (!scalar || text != "")
 }
 
 // uninstall tells the provider that the connection is about to end, where its data
