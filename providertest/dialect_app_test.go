@@ -143,6 +143,8 @@ func TestDialectBill(t *testing.T) {
 		{"name", "token", func(m *msg) { m.json["organization_id"] = m.json["organizationId"]; delete(m.json, "organizationId") }, "organizationId is missing"},
 		{"value", "token", func(m *msg) { m.json["devKey"] = "x" }, "devKey is"},
 		{"form", "token", func(m *msg) { m.raw = "a=b" }, "no JSON object"},
+		{"PUT", "token", by("PUT"), "want POST"},
+		{"header at the login", "token", hset("Authorization", "x"), "nothing asks for one"},
 		{"session", "api", hset("Sessionid", "x"), "never issued"},
 		{"key", "api", hset("Devkey", "x"), "devKey is"},
 		{"header", "api", hset("Authorization", "x"), "nothing asks for one"},

@@ -268,6 +268,14 @@ token_response: {token: t, refresh_token: t, token_expiration: e, token_expirati
 	})
 }
 
+// Without a content type among the headers, the body's form says which.
+func TestDialectSignInContentType(t *testing.T) {
+	t.Parallel()
+	scripted(t, "type", "auth_mode: TWO_STEP\nbody_format: form\ntoken_url: https://vendor.test/t\ntoken_params: {a: b}\ntoken_response: {token: t}", func(w *wire) {
+		w.do("token", msg{url: "https://vendor.test/t", form: url.Values{"a": {"b"}}})
+	}, []edit{{"JSON's", "token", hset("Content-Type", jsonType), "content-type is"}})
+}
+
 // How long a token lives, by what the entry says of it.
 func TestDialectSignInLife(t *testing.T) {
 	t.Parallel()
