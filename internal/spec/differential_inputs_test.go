@@ -1,7 +1,9 @@
 package spec
 
 import (
+	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,8 +33,10 @@ type diffInputs struct {
 	shared     map[string]string // of the integration; before what is typed in
 }
 
-// worlds are the inputs an entry is compared with: everything known, and only what
-// is required, with nothing that a form fills in or that the provider tells.
+// worlds are the inputs an entry is compared with: everything known; only what is
+// required, without what a form fills in and what is found out later; and, where a
+// template has alternatives, what suits the last one, and that with a part of what
+// the first one needs.
 func worlds(t *testing.T, e refEntry, compiled *Entry) map[string]diffInputs {
 	t.Helper()
 	d, err := providertest.NewDialect(e.name, e.keys)
@@ -57,17 +61,70 @@ func worlds(t *testing.T, e refEntry, compiled *Entry) map[string]diffInputs {
 	for name := range in.Discovered {
 		delete(sparse.config, name)
 	}
-	for _, list := range []string{"token_response_metadata", "redirect_uri_metadata", "webhook_response_metadata"} {
-		for _, v := range refList(e.at(list)) {
-			delete(sparse.config, refText(v))
-		}
-	}
 	if compiled != nil {
 		fillLearned(compiled, &full)
 	}
 	keepFromLogin(e, &full)
 	keepFromLogin(e, &sparse)
-	return map[string]diffInputs{"full": full, "sparse": sparse}
+	out := map[string]diffInputs{"full": full, "sparse": sparse}
+	last, partial := full, full
+	last.config, partial.config = withoutFirst(e, full.config, false), withoutFirst(e, full.config, true)
+	if len(last.config) < len(full.config) {
+		out["last"] = last
+	}
+	if n := len(partial.config); n < len(full.config) && n > len(last.config) {
+		out["partial"] = partial
+	}
+	return out
+}
+
+// withoutFirst takes away what only alternatives before the last one need, so that
+// the last one counts. partial leaves those before it the first of several values.
+func withoutFirst(e refEntry, config map[string]string, partial bool) map[string]string {
+	first, last := map[string]bool{}, map[string]bool{}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, below := range v {
+				walk(below)
+			}
+		case []any:
+			for _, below := range v {
+				walk(below)
+			}
+		case string:
+			alternatives := strings.Split(v, "||")
+			for i, a := range alternatives {
+				for n, m := range refConfigName.FindAllStringSubmatch(a, -1) {
+					ends := i == len(alternatives)-1
+					first[m[1]] = first[m[1]] || !ends
+					last[m[1]] = last[m[1]] || ends || partial && n == 0
+				}
+			}
+		}
+	}
+	walk(e.keys)
+	out := maps.Clone(config)
+	maps.DeleteFunc(out, func(name, _ string) bool {
+		asked := e.has("connection_config", name) && e.at("connection_config", name, "optional") != true && e.at("connection_config", name, "automated") != true
+		return first[name] && !last[name] && !asked
+	})
+	return out
+}
+
+// filled is what a form of the reference submits: with the defaults that only the
+// form knows.
+func (in diffInputs) filled(e refEntry) diffInputs {
+	in.config, in.creds = maps.Clone(in.config), maps.Clone(in.creds)
+	for section, values := range map[string]map[string]string{"connection_config": in.config, "credentials": in.creds} {
+		for name := range e.object(section) {
+			if _, given := values[name]; !given && e.has(section, name, "default_value") {
+				values[name] = e.text(section, name, "default_value")
+			}
+		}
+	}
+	return in
 }
 
 // requiredOnly leaves out what may be left out.
@@ -96,6 +153,8 @@ func fillLearned(e *Entry, in *diffInputs) {
 	}
 }
 
+var refRawName = regexp.MustCompile(`credentials\.(raw\.[A-Za-z0-9_.]+)`)
+
 // keepFromLogin adds what a login leaves in the credential.
 func keepFromLogin(e refEntry, in *diffInputs) {
 	in.creds = maps.Clone(in.creds)
@@ -103,6 +162,9 @@ func keepFromLogin(e refEntry, in *diffInputs) {
 		return
 	}
 	in.creds["assertion"], in.creds["_cookies"] = "assertion/1+=", "a=1; b=2"
+	for _, m := range refRawName.FindAllStringSubmatch(fmt.Sprint(e.at("proxy")), -1) {
+		in.creds[m[1]] = "of-the-answer"
+	}
 	for _, v := range refList(e.at("token_response_headers")) {
 		in.creds[refText(v)] = "kept-" + strings.ToLower(refText(v))
 	}

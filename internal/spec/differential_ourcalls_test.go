@@ -317,8 +317,8 @@ func (o ours) verify() *call {
 	for _, u := range v.Endpoints {
 		endpoint := r.target(u)
 		r.fields["urls"] += base.Scheme + "://" + base.Host + plainPath(below(base, endpoint.EscapedPath()).EscapedPath()) + " "
-		if q := endpoint.Query(); len(q) > 0 {
-			r.fields["urls"] += "?" + q.Encode() + " "
+		if endpoint.RawQuery != "" {
+			r.fields["urls"] += "?" + endpoint.RawQuery + " "
 		}
 	}
 	r.headers(v.Headers)

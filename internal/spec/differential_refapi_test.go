@@ -2,7 +2,6 @@ package spec
 
 import (
 	"maps"
-	"net/url"
 	"regexp"
 	"strings"
 )
@@ -193,8 +192,8 @@ func refVerify(e refEntry, in diffInputs) *call {
 			return failed(bad)
 		}
 		c.fields["urls"] += u.origin() + plainPath(u.path) + " "
-		if values, err := url.ParseQuery(u.query); err == nil && u.query != "" {
-			c.fields["urls"] += "?" + values.Encode() + " "
+		if u.query != "" {
+			c.fields["urls"] += "?" + u.query + " "
 		}
 	}
 	for name, v := range e.object("proxy", "verification", "headers") {
