@@ -31,12 +31,12 @@ type diffInputs struct {
 	creds      map[string]string // typed in, and kept from a login
 	options    map[string]string // used once, for an assertion
 	shared     map[string]string // of the integration; before what is typed in
+	unasked    bool              // the connection is older than the fields: nothing is required of it
 }
 
 // worlds are the inputs an entry is compared with: everything known; only what is
 // required, without what a form fills in and what is found out later; and, where a
-// template has alternatives, what suits the last one, and that with a part of what
-// the first one needs.
+// template has alternatives, what suits the last one only.
 func worlds(t *testing.T, e refEntry, compiled *Entry) map[string]diffInputs {
 	t.Helper()
 	d, err := providertest.NewDialect(e.name, e.keys)
@@ -67,20 +67,17 @@ func worlds(t *testing.T, e refEntry, compiled *Entry) map[string]diffInputs {
 	keepFromLogin(e, &full)
 	keepFromLogin(e, &sparse)
 	out := map[string]diffInputs{"full": full, "sparse": sparse}
-	last, partial := full, full
-	last.config, partial.config = withoutFirst(e, full.config, false), withoutFirst(e, full.config, true)
-	if len(last.config) < len(full.config) {
+	last := full
+	last.unasked = true
+	if last.config = withoutFirst(e, full.config); len(last.config) < len(full.config) {
 		out["last"] = last
-	}
-	if n := len(partial.config); n < len(full.config) && n > len(last.config) {
-		out["partial"] = partial
 	}
 	return out
 }
 
 // withoutFirst takes away what only alternatives before the last one need, so that
-// the last one counts. partial leaves those before it the first of several values.
-func withoutFirst(e refEntry, config map[string]string, partial bool) map[string]string {
+// the last one counts.
+func withoutFirst(e refEntry, config map[string]string) map[string]string {
 	first, last := map[string]bool{}, map[string]bool{}
 	var walk func(v any)
 	walk = func(v any) {
@@ -96,10 +93,9 @@ func withoutFirst(e refEntry, config map[string]string, partial bool) map[string
 		case string:
 			alternatives := strings.Split(v, "||")
 			for i, a := range alternatives {
-				for n, m := range refConfigName.FindAllStringSubmatch(a, -1) {
+				for _, m := range refConfigName.FindAllStringSubmatch(a, -1) {
 					ends := i == len(alternatives)-1
-					first[m[1]] = first[m[1]] || !ends
-					last[m[1]] = last[m[1]] || ends || partial && n == 0
+					first[m[1]], last[m[1]] = first[m[1]] || !ends, last[m[1]] || ends
 				}
 			}
 		}
@@ -107,8 +103,7 @@ func withoutFirst(e refEntry, config map[string]string, partial bool) map[string
 	walk(e.keys)
 	out := maps.Clone(config)
 	maps.DeleteFunc(out, func(name, _ string) bool {
-		asked := e.has("connection_config", name) && e.at("connection_config", name, "optional") != true && e.at("connection_config", name, "automated") != true
-		return first[name] && !last[name] && !asked
+		return first[name] && !last[name]
 	})
 	return out
 }

@@ -28,8 +28,8 @@ type ours struct {
 // newOurs applies the fields' rules, as creating a connection does, and reports
 // which field is refused.
 func newOurs(e *Entry, in diffInputs) (ours, string) {
-	config, _, problems := e.ConnectionConfig.Validate(in.config, ValidateOptions{AllowUnknown: true})
-	creds, _, more := e.Credentials.Validate(in.creds, ValidateOptions{AllowUnknown: true})
+	config, _, problems := e.ConnectionConfig.Validate(in.config, ValidateOptions{AllowUnknown: true, Partial: in.unasked})
+	creds, _, more := e.Credentials.Validate(in.creds, ValidateOptions{AllowUnknown: true, Partial: in.unasked})
 	for _, p := range append(problems, more...) {
 		return ours{}, p.Name + " " + p.Code
 	}
