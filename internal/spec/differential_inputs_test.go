@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/tieline/tieline/internal/template"
 	"github.com/tieline/tieline/providertest"
 )
 
@@ -23,6 +25,9 @@ const (
 	diffEndpoint  = "v9/items"
 )
 
+// oddPath is a value with everything in it that has a meaning in a URL.
+const oddPath = "a/b c?d#e"
+
 // diffInputs is one set of values that a connection may have. Both sides get the same.
 type diffInputs struct {
 	id, secret string
@@ -36,7 +41,8 @@ type diffInputs struct {
 
 // worlds are the inputs an entry is compared with: everything known; only what is
 // required, without what a form fills in and what is found out later; and, where a
-// template has alternatives, what suits the last one only.
+// template has alternatives, what suits the last one only; and, where values land in a
+// path, such as would break out of it.
 func worlds(t *testing.T, e refEntry, compiled *Entry) map[string]diffInputs {
 	t.Helper()
 	d, err := providertest.NewDialect(e.name, e.keys)
@@ -67,12 +73,40 @@ func worlds(t *testing.T, e refEntry, compiled *Entry) map[string]diffInputs {
 	keepFromLogin(e, &full)
 	keepFromLogin(e, &sparse)
 	out := map[string]diffInputs{"full": full, "sparse": sparse}
+	if odd, any := withOddPaths(compiled, full); any {
+		out["odd"] = odd
+	}
 	last := full
 	last.unasked = true
 	if last.config = withoutFirst(e, full.config); len(last.config) < len(full.config) {
 		out["last"] = last
 	}
 	return out
+}
+
+// withOddPaths puts characters that have a meaning in a URL into every value that
+// lands in a path and that nothing is said of.
+func withOddPaths(e *Entry, in diffInputs) (odd diffInputs, any bool) {
+	in.config, in.creds = maps.Clone(in.config), maps.Clone(in.creds)
+	if e == nil {
+		return in, false
+	}
+	v := newVars(&e.Provider)
+	e.urls(func(_ string, u *template.URL) {
+		for _, r := range u.PathRefs() {
+			if r.Space == "" {
+				r.Space = spaceCredential
+			}
+			f, _ := v.field(r)
+			free := f.Pattern == "" && f.Format == "" && len(f.Enum) == 0 && !f.carriesPath() && !slices.ContainsFunc(u.HostRefs(), func(h template.Ref) bool { return h == r })
+			for space, values := range map[string]map[string]string{spaceConfig: in.config, spaceCredential: in.creds} {
+				if _, given := values[r.Name]; given && free && r.Space == space {
+					values[r.Name], any = oddPath, true
+				}
+			}
+		}
+	})
+	return in, any
 }
 
 // withoutFirst takes away what only alternatives before the last one need, so that

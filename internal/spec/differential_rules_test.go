@@ -96,6 +96,10 @@ func rulesOfValues() []rule {
 		{"a slash at the end of a value does not make two: 2.2", "practicefusion", func(d diff) bool {
 			return d.field == "url" && collapsed(d.ref) == d.our
 		}},
+		{"a value in a path stays within its segment: 2.2 (7)", "", func(d diff) bool {
+			cut := on(d.call, "url", "urls")(d) && strings.Contains(d.our, encodeComponent(oddPath)) && strings.Contains(d.ref, "/a/b%20c")
+			return d.world == "odd" && (cut || d.field == "query.d" && d.our == absent)
+		}},
 		{"values in the URLs of an API are escaped: 2.2", "", func(d diff) bool {
 			plain, err := url.QueryUnescape(d.our)
 			return d.call == "verify" && d.field == "urls" && err == nil && plain == d.ref
