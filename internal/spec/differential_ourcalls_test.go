@@ -94,7 +94,7 @@ func (o ours) authorize() *call {
 		text = strings.Replace(text, from, to, 1)
 	}
 	if r.err == "" {
-		r.putAuthorization(text, e.RawScopes)
+		r.putAuthorization(text, slices.Contains(e.AuthorizationURLSkipEncode, "scopes"))
 	}
 	return r.done()
 }

@@ -87,8 +87,11 @@ func rulesOfRequests() []rule {
 // rulesOfValues are about values: what is missing, and what one does where it lands.
 func rulesOfValues() []rule {
 	return []rule{
-		{"a second scheme is taken off, or the value is refused: 5.1", "blackbaud-basic gerrit sage-people", func(d diff) bool {
-			return (d.call == "api" || d.call == "verify") && (d.our == "value" || strings.HasPrefix(d.ref, "https://http"))
+		{"a second scheme is taken off: 5.1", "blackbaud-basic sage-people", func(d diff) bool {
+			return on("api", "url")(d) && strings.HasPrefix(d.ref, "https://https//") && strings.HasSuffix(d.our, strings.TrimPrefix(d.ref, "https://https//"))
+		}},
+		{"plain http before a value is refused, not read as a host: 5.1", "gerrit", func(d diff) bool {
+			return (d.call == "api" || d.call == "verify") && d.field == "" && d.our == "value"
 		}},
 		{"a config value whose name has dots is found: 2.2 (6), 5.1", "teamwork", func(d diff) bool {
 			return d.call == "api" && d.ref == "value" && d.our == "sent"
