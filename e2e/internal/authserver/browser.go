@@ -113,3 +113,27 @@ func (s *Server) Roots() *x509.CertPool {
 	pool.AddCert(s.http.Certificate())
 	return pool
 }
+
+// Active asks the introspection endpoint about a token, in the name of the server's
+// client, which has to have a secret.
+func (s *Server) Active(ctx context.Context, token string) (bool, error) {
+	form := url.Values{"token": {token}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/introspect", strings.NewReader(form.Encode()))
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(url.QueryEscape(s.ClientID), url.QueryEscape(s.ClientSecret))
+	resp, err := s.client().Do(req)
+	if err != nil {
+		return false, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return false, fmt.Errorf("the introspection endpoint answered %s", resp.Status)
+	}
+	var answer struct {
+		Active bool `json:"active"`
+	}
+	return answer.Active, json.NewDecoder(resp.Body).Decode(&answer)
+}
