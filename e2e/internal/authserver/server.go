@@ -56,6 +56,9 @@ type Options struct {
 	// pushed requests, as RFC 9126 section 2 demands. fosite takes those for the
 	// token endpoint alone.
 	ParAudience bool
+	// OnlyPushed takes no authorization request that was not pushed (RFC 9126
+	// section 5).
+	OnlyPushed bool
 	// Resource is the only resource that tokens are given for, and has to be
 	// named at both endpoints (RFC 8707). Empty: nobody looks.
 	Resource string
@@ -118,6 +121,7 @@ func New(t testing.TB, o Options) *Server {
 func (s *Server) compose() error {
 	config := newConfig()
 	config.AccessTokenLifespan, config.TokenURL = s.options.Life, s.URL+"/token"
+	config.IsPushedAuthorizeEnforced = s.options.OnlyPushed
 	hash, err := (&fosite.BCrypt{Config: config}).Hash(context.Background(), []byte(s.ClientSecret))
 	if err != nil {
 		return err
