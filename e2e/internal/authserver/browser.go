@@ -114,26 +114,40 @@ func (s *Server) Roots() *x509.CertPool {
 	return pool
 }
 
-// Active asks the introspection endpoint about a token, in the name of the server's
-// client, which has to have a secret.
+// Active asks the introspection endpoint whether a token is good.
 func (s *Server) Active(ctx context.Context, token string) (bool, error) {
+	t, err := s.Introspect(ctx, token)
+	return t.Active, err
+}
+
+// Introspection is what the introspection endpoint says about a token (RFC 7662
+// section 2.2).
+type Introspection struct {
+	Active   bool   `json:"active"`
+	Scope    string `json:"scope"`
+	Subject  string `json:"sub"`
+	ClientID string `json:"client_id"`
+	Expires  int64  `json:"exp"`
+}
+
+// Introspect asks the introspection endpoint about a token, as a resource server
+// does: in the name of the server's client, which has to have a secret.
+func (s *Server) Introspect(ctx context.Context, token string) (Introspection, error) {
 	form := url.Values{"token": {token}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/introspect", strings.NewReader(form.Encode()))
 	if err != nil {
-		return false, err
+		return Introspection{}, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(url.QueryEscape(s.ClientID), url.QueryEscape(s.ClientSecret))
 	resp, err := s.client().Do(req)
 	if err != nil {
-		return false, err
+		return Introspection{}, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return false, fmt.Errorf("the introspection endpoint answered %s", resp.Status)
+		return Introspection{}, fmt.Errorf("the introspection endpoint answered %s", resp.Status)
 	}
-	var answer struct {
-		Active bool `json:"active"`
-	}
-	return answer.Active, json.NewDecoder(resp.Body).Decode(&answer)
+	var answer Introspection
+	return answer, json.NewDecoder(resp.Body).Decode(&answer)
 }

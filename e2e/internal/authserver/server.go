@@ -81,6 +81,8 @@ type Server struct {
 	http     *httptest.Server
 	provider fosite.OAuth2Provider
 	clients  registry
+	// forget drops an access token.
+	forget func(context.Context, string) error
 	// tx makes one step of fosite's several reads and writes. Its store in memory
 	// has no transactions, and two uses of a refresh token at the very same
 	// moment would both be accepted.
@@ -130,7 +132,11 @@ func (s *Server) compose() error {
 	if st.Clients[s.ClientID], err = newClient(s.ClientID, hash, s.options); err != nil {
 		return err
 	}
-	s.provider = compose.Compose(config, st, compose.NewOAuth2HMACStrategy(config),
+	strategy := compose.NewOAuth2HMACStrategy(config)
+	s.forget = func(ctx context.Context, token string) error {
+		return st.DeleteAccessTokenSession(ctx, strategy.AccessTokenSignature(ctx, token))
+	}
+	s.provider = compose.Compose(config, st, strategy,
 		compose.OAuth2AuthorizeExplicitFactory,
 		compose.OAuth2PKCEFactory,
 		compose.OAuth2RefreshTokenGrantFactory,
@@ -180,9 +186,19 @@ func (s *Server) routes(o Options) http.Handler {
 	mux.HandleFunc("GET /api/me", s.me)
 	if o.Open {
 		mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.metadata)
+		// The document of somebody who is no issuer.
+		mux.HandleFunc("GET /.well-known/oauth-authorization-server/tenant", s.metadata)
 		mux.HandleFunc("POST /register", s.register)
 	}
 	return mux
+}
+
+// Expire ends the life of an access token now, and of nothing else: its grant goes
+// on.
+func (s *Server) Expire(ctx context.Context, token string) error {
+	s.tx.Lock()
+	defer s.tx.Unlock()
+	return s.forget(ctx, token)
 }
 
 // Close ends the server before the test does: from now on nobody answers.
