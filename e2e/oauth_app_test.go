@@ -34,6 +34,11 @@ type app struct {
 // the server; roots vouch for it if it has TLS.
 func newApp(t *testing.T, file, serverURL string, roots *x509.CertPool) *app {
 	t.Helper()
+	return newAppTLS(t, file, serverURL, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+}
+
+func newAppTLS(t *testing.T, file, serverURL string, settings *tls.Config) *app {
+	t.Helper()
 	catalog, problems := tieline.LoadCatalog(tieline.CatalogFile{
 		Name: "interop.yaml", Data: []byte(strings.ReplaceAll(file, "SERVER", serverURL)),
 	})
@@ -50,7 +55,7 @@ func newApp(t *testing.T, file, serverURL string, roots *x509.CertPool) *app {
 		Now: a.clock.now, Logger: debugLogger(a.logs),
 		Outbound: tieline.Outbound{
 			AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-			Transport:    &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
+			Transport:    &http.Transport{TLSClientConfig: settings},
 		},
 	})
 	if err != nil {
