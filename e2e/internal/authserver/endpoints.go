@@ -21,6 +21,10 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.Referee.keep(ar.GetState())
+	if err := s.checkResource(ar.GetRequestForm()); err != nil {
+		s.provider.WriteAuthorizeError(ctx, w, ar, err)
+		return
+	}
 	if r.URL.Query().Has(Deny) {
 		// A server that repeats what it was sent, to see who prints it.
 		err := fosite.ErrAccessDenied.WithHintf("The user said no to the request with state %s.", ar.GetState())
@@ -30,7 +34,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	for _, scope := range ar.GetRequestedScopes() {
 		ar.GrantScope(scope)
 	}
-	resp, err := s.provider.NewAuthorizeResponse(ctx, ar, &session{})
+	resp, err := s.provider.NewAuthorizeResponse(ctx, ar, s.session())
 	if err != nil {
 		s.provider.WriteAuthorizeError(ctx, w, ar, err)
 		return
@@ -44,8 +48,12 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.tx.Lock()
 	defer s.tx.Unlock()
 	ctx := r.Context()
-	req, err := s.provider.NewAccessRequest(ctx, r, &session{})
+	req, err := s.provider.NewAccessRequest(ctx, r, s.session())
 	if err != nil {
+		s.provider.WriteAccessError(ctx, w, req, err)
+		return
+	}
+	if err := s.checkResource(r.PostForm); err != nil {
 		s.provider.WriteAccessError(ctx, w, req, err)
 		return
 	}
@@ -61,7 +69,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	// fosite counts from the moment of the answer and cuts off the fraction,
 	// which would make it one second.
-	resp.SetExpiresIn(AccessTokenLife)
+	resp.SetExpiresIn(s.options.Life)
 	noteExpiry(ctx, req.GetSession().GetExpiresAt(fosite.AccessToken))
 	s.provider.WriteAccessResponse(ctx, w, req, resp)
 }
@@ -79,7 +87,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) {
 // this moment, and 401 to everything else (RFC 6750 section 3.1).
 func (s *Server) me(w http.ResponseWriter, r *http.Request) {
 	token := fosite.AccessTokenFromRequest(r)
-	use, _, err := s.provider.IntrospectToken(r.Context(), token, fosite.AccessToken, &session{})
+	use, _, err := s.provider.IntrospectToken(r.Context(), token, fosite.AccessToken, s.session())
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil || use != fosite.AccessToken {
 		s.Referee.refuse()

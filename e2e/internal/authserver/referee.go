@@ -60,6 +60,7 @@ type Referee struct {
 	exchanges   []Exchange
 	revocations []Revocation
 	refusals    int
+	pushes      int
 	access      map[string]Token
 	refresh     map[string]refreshToken
 	newest      map[string]Token // by grant
@@ -99,6 +100,19 @@ func (r *Referee) Refusals() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.refusals
+}
+
+// Pushes is how many authorization requests were pushed and accepted.
+func (r *Referee) Pushes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pushes
+}
+
+func (r *Referee) pushed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pushes++
 }
 
 func (r *Referee) refuse() {

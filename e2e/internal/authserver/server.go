@@ -4,14 +4,16 @@
 // authors of Tieline make of them.
 //
 // It does the authorization code grant with PKCE (S256 only, and required),
-// refresh with rotation, the client credentials grant and revocation. A refresh
-// token that is used twice costs the whole grant. Access tokens live for exactly
-// two seconds. A [Referee] in front of the token endpoint writes down every
-// exchange.
+// refresh with rotation, the client credentials grant, pushed authorization
+// requests, revocation and introspection. A refresh token that is used twice costs
+// the whole grant. Access tokens live for exactly two seconds unless [Options] say
+// otherwise. A [Referee] in front of the token endpoint writes down every exchange.
 package authserver
 
 import (
+	"cmp"
 	"context"
+	"crypto"
 	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
@@ -23,7 +25,8 @@ import (
 	"github.com/ory/fosite/compose"
 )
 
-// AccessTokenLife is how long every access token lives, to the nanosecond.
+// AccessTokenLife is how long an access token lives, to the nanosecond, unless
+// [Options] say otherwise.
 const AccessTokenLife = 2 * time.Second
 
 // Options are how a Server behaves. The zero value is a server with one client
@@ -38,6 +41,30 @@ type Options struct {
 	// Slow is how long the token endpoint takes to answer after it has done what
 	// it was asked. In the meantime the tokens of before are used up.
 	Slow time.Duration
+
+	// TLS serves https, with a certificate of its own: see [Server.Roots].
+	TLS bool
+	// Life is how long access tokens live. Zero: [AccessTokenLife].
+	Life time.Duration
+	// Issuer is what every authorization response says it is from (RFC 9207).
+	// Empty: they do not say.
+	Issuer string
+	// ClientKey is the public key, an RSA or a P-256 one, of a client that signs
+	// who it is (private_key_jwt). Nil: it has a secret.
+	ClientKey crypto.PublicKey
+	// ParAudience also takes statements of a client that are for the endpoint of
+	// pushed requests, as RFC 9126 section 2 demands. fosite takes those for the
+	// token endpoint alone.
+	ParAudience bool
+	// OnlyPushed takes no authorization request that was not pushed (RFC 9126
+	// section 5).
+	OnlyPushed bool
+	// Resource is the only resource that tokens are given for, and has to be
+	// named at both endpoints (RFC 8707). Empty: nobody looks.
+	Resource string
+	// Open publishes metadata (RFC 8414), and has every client register itself
+	// (RFC 7591).
+	Open bool
 }
 
 // Server is an authorization server with one client and one user.
@@ -50,8 +77,12 @@ type Server struct {
 	// Referee has seen everything that went through the token endpoint.
 	Referee *Referee
 
+	options  Options
 	http     *httptest.Server
 	provider fosite.OAuth2Provider
+	clients  registry
+	// forget drops an access token.
+	forget func(context.Context, string) error
 	// tx makes one step of fosite's several reads and writes. Its store in memory
 	// has no transactions, and two uses of a refresh token at the very same
 	// moment would both be accepted.
@@ -62,43 +93,80 @@ type Server struct {
 // New starts a server that ends with the test.
 func New(t testing.TB, o Options) *Server {
 	t.Helper()
+	o.Life = cmp.Or(o.Life, AccessTokenLife)
 	s := &Server{
 		ClientID:     "app:" + rand.Text(),
 		ClientSecret: "%41+/ :&=?" + rand.Text(),
 		Referee:      &Referee{},
+		http:         httptest.NewUnstartedServer(nil),
+		options:      o,
 	}
-	config := newConfig()
-	hash, err := (&fosite.BCrypt{Config: config}).Hash(context.Background(), []byte(s.ClientSecret))
-	if err != nil {
+	t.Cleanup(s.http.Close)
+	scheme := "http://"
+	if o.TLS {
+		scheme = "https://"
+	}
+	s.URL = scheme + s.http.Listener.Addr().String()
+	if err := s.compose(); err != nil {
 		t.Fatal(err)
 	}
-	st := newStore(o.OldAccessTokenDies)
-	st.Clients[s.ClientID] = &fosite.DefaultClient{
-		ID: s.ClientID, Secret: hash, RedirectURIs: []string{o.RedirectURI},
-		GrantTypes:    fosite.Arguments{"authorization_code", "refresh_token", "client_credentials"},
-		ResponseTypes: fosite.Arguments{"code"},
-		Scopes:        fosite.Arguments{"read", "write"},
+	s.http.Config.Handler = s.routes(o)
+	if o.TLS {
+		s.http.StartTLS()
+	} else {
+		s.http.Start()
 	}
-	s.provider = compose.Compose(config, st, compose.NewOAuth2HMACStrategy(config),
+	return s
+}
+
+// compose puts fosite together.
+func (s *Server) compose() error {
+	config := newConfig()
+	config.AccessTokenLifespan, config.TokenURL = s.options.Life, s.URL+"/token"
+	config.IsPushedAuthorizeEnforced = s.options.OnlyPushed
+	hash, err := (&fosite.BCrypt{Config: config}).Hash(context.Background(), []byte(s.ClientSecret))
+	if err != nil {
+		return err
+	}
+	st := newStore(s.options.OldAccessTokenDies, &s.clients)
+	if st.Clients[s.ClientID], err = newClient(s.ClientID, hash, s.options); err != nil {
+		return err
+	}
+	strategy := compose.NewOAuth2HMACStrategy(config)
+	s.forget = func(ctx context.Context, token string) error {
+		return st.DeleteAccessTokenSession(ctx, strategy.AccessTokenSignature(ctx, token))
+	}
+	s.provider = compose.Compose(config, st, strategy,
 		compose.OAuth2AuthorizeExplicitFactory,
 		compose.OAuth2PKCEFactory,
 		compose.OAuth2RefreshTokenGrantFactory,
 		compose.OAuth2ClientCredentialsGrantFactory,
 		compose.OAuth2TokenRevocationFactory,
 		compose.OAuth2TokenIntrospectionFactory,
+		compose.PushedAuthorizeHandlerFactory,
 	)
-	s.http = httptest.NewServer(s.routes(o))
-	t.Cleanup(s.http.Close)
-	s.URL = s.http.URL
-	return s
+	if s.options.ParAudience {
+		s.provider = fosite.NewOAuth2Provider(st, audiences{Config: config, more: s.URL + parPath})
+	}
+	return nil
+}
+
+// audiences are those of RFC 9126 section 2.
+type audiences struct {
+	*fosite.Config
+	more string
+}
+
+// GetTokenURLs implements [fosite.TokenURLProvider].
+func (a audiences) GetTokenURLs(ctx context.Context) []string {
+	return append(a.Config.GetTokenURLs(ctx), a.more)
 }
 
 // newConfig leaves fosite's defaults but where they would weaken a test.
 func newConfig() *fosite.Config {
 	return &fosite.Config{
-		GlobalSecret:        []byte(rand.Text() + rand.Text()),
-		AccessTokenLifespan: AccessTokenLife,
-		EnforcePKCE:         true,
+		GlobalSecret: []byte(rand.Text() + rand.Text()),
+		EnforcePKCE:  true,
 		// Empty, but not nil: every grant gets a refresh token.
 		RefreshTokenScopes: []string{},
 		// What the server has to say about a failure is part of what must not
@@ -110,11 +178,27 @@ func newConfig() *fosite.Config {
 
 func (s *Server) routes(o Options) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /authorize", s.authorize)
+	mux.Handle("GET /authorize", identified(o.Issuer, http.HandlerFunc(s.authorize)))
+	mux.HandleFunc("POST "+parPath, s.push)
 	mux.Handle("POST /token", s.Referee.watch(s.faults.before(after(o.Slow, http.HandlerFunc(s.token)))))
 	mux.HandleFunc("POST /revoke", s.revoke)
+	mux.HandleFunc("POST /introspect", s.introspect)
 	mux.HandleFunc("GET /api/me", s.me)
+	if o.Open {
+		mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.metadata)
+		// The document of somebody who is no issuer.
+		mux.HandleFunc("GET /.well-known/oauth-authorization-server/tenant", s.metadata)
+		mux.HandleFunc("POST /register", s.register)
+	}
 	return mux
+}
+
+// Expire ends the life of an access token now, and of nothing else: its grant goes
+// on.
+func (s *Server) Expire(ctx context.Context, token string) error {
+	s.tx.Lock()
+	defer s.tx.Unlock()
+	return s.forget(ctx, token)
 }
 
 // Close ends the server before the test does: from now on nobody answers.

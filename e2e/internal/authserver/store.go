@@ -16,10 +16,20 @@ const subject = "alice"
 type store struct {
 	*storage.MemoryStore
 	oldAccessTokenDies bool
+	registered         *registry
 }
 
-func newStore(oldAccessTokenDies bool) *store {
-	return &store{MemoryStore: storage.NewMemoryStore(), oldAccessTokenDies: oldAccessTokenDies}
+func newStore(oldAccessTokenDies bool, registered *registry) *store {
+	return &store{MemoryStore: storage.NewMemoryStore(), oldAccessTokenDies: oldAccessTokenDies, registered: registered}
+}
+
+// GetClient finds a client that was there from the start, or one that registered
+// itself.
+func (s *store) GetClient(ctx context.Context, id string) (fosite.Client, error) {
+	if c := s.registered.get(id); c != nil {
+		return c, nil
+	}
+	return s.MemoryStore.GetClient(ctx, id)
 }
 
 // RotateRefreshToken ends the life of a refresh token that is being used. It
@@ -35,8 +45,11 @@ func (s *store) RotateRefreshToken(ctx context.Context, requestID, signature str
 // token's expiry itself: fosite rounds it to a whole second, which makes anything
 // between 1.5 and 2.5 seconds of two.
 type session struct {
+	life                  time.Duration // of access tokens
 	code, access, refresh time.Time
 }
+
+func (s *Server) session() *session { return &session{life: s.options.Life} }
 
 // SetExpiresAt implements [fosite.Session].
 func (s *session) SetExpiresAt(key fosite.TokenType, exp time.Time) {
@@ -44,7 +57,7 @@ func (s *session) SetExpiresAt(key fosite.TokenType, exp time.Time) {
 	case fosite.AuthorizeCode:
 		s.code = exp
 	case fosite.AccessToken:
-		s.access = time.Now().UTC().Add(AccessTokenLife)
+		s.access = time.Now().UTC().Add(s.life)
 	case fosite.RefreshToken:
 		s.refresh = exp
 	}
