@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -228,6 +229,7 @@ func signedEntries() []modeEntry {
 func pushed(w *modeWorld) {
 	var mu sync.Mutex
 	var state string
+	n := 0
 	w.provider.Override.Other = func(r *http.Request, body []byte) (int, any) {
 		form, _ := url.ParseQuery(string(body))
 		switch r.URL.Path {
@@ -253,7 +255,11 @@ func pushed(w *modeWorld) {
 		if strings.Count(form.Get("client_assertion"), ".") != 2 {
 			return http.StatusUnauthorized, map[string]any{"error": "invalid_client"}
 		}
-		return http.StatusOK, map[string]any{"access_token": "access-of-a-grant", "refresh_token": "refresh-of-a-grant", "expires_in": 3600, "token_type": "bearer"}
+		mu.Lock()
+		defer mu.Unlock()
+		n++
+		access := fmt.Sprintf("access-of-a-grant-%d", n)
+		return http.StatusOK, map[string]any{"access_token": access, "refresh_token": "refresh-of-a-grant", "expires_in": 3600, "token_type": "bearer"}
 	}
 	w.provider.Override.Token, w.provider.Override.Refresh = grant, grant
 	w.provider.Override.API = func(*http.Request) (int, any) { return http.StatusOK, map[string]any{} }
