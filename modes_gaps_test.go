@@ -33,5 +33,9 @@ func knownModeGaps() map[string]string {
 	add("mode_app.go, customMode.Refresh: every failure of the user's refresh drops the user's tokens", "custom",
 		"unavailable", "429", "client refused", "a refresh token alone")
 	add("mode_app.go, customMode: no Revoke, and Complete forgets the user's grant when the application's token fails", "revoke", "custom/connect", "custom/delete")
+	add("token_call.go, revokeToken: a client of private_key_jwt has no way to say who it is, so that nothing is ever revoked", "revoke", "oauth2-par")
+	add("login.go login, mode_oauth1.go oauth1Answer: a request that may not leave is called transient", "forbidden",
+		"host-name", "host-url", "host-bill", "host-oauth1")
+	add("login.go path, login_answer.go loginGrant: where the answer is the token, a page is one", "plain", "HTML", "lines")
 	return gaps
 }
