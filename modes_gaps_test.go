@@ -37,5 +37,7 @@ func knownModeGaps() map[string]string {
 	add("login.go login, mode_oauth1.go oauth1Answer: a request that may not leave is called transient", "forbidden",
 		"host-name", "host-url", "host-bill", "host-oauth1")
 	add("login.go path, login_answer.go loginGrant: where the answer is the token, a page is one", "plain", "HTML", "lines")
+	add("attach_request.go, addBody: what follows the first JSON value is dropped", "body", "two values")
+	add("install.go, readWebhook: what follows the JSON object is not looked at", "webhook", "outbound/two values", "app/two values")
 	return gaps
 }
