@@ -35,7 +35,7 @@ func (w *modeWorld) given() map[string]map[string]string {
 
 // unasked are fields that may be left out.
 func unasked(e modeEntry, kind, name string) bool {
-	return kind == "config. of the integration" && e.mode == ModeAWSSigV4 && name != "service" || e.mode == ModeAWSSigV4 && name == "region"
+	return name == oauthScopes || kind == "config. of the integration" && e.mode == ModeAWSSigV4 && name != "service" || e.mode == ModeAWSSigV4 && name == "region"
 }
 
 // A value that cannot be one is refused by the name of its field before anybody is

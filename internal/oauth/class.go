@@ -45,14 +45,15 @@ type Rule struct {
 var (
 	permanentCodes = []string{
 		"invalid_grant",
-		"invalid_refresh_token", "token_revoked", // Slack
+		"invalid_refresh_token", "token_revoked", "account_inactive", // Slack
 		"bad_refresh_token", // GitHub
 	}
 	configCodes = []string{
 		"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
-		"incorrect_client_credentials", // GitHub
+		"incorrect_client_credentials",                                 // GitHub
+		"invalid_client_id", "bad_client_secret", "invalid_grant_type", // Slack
 	}
-	transientCodes = []string{"slow_down", "temporarily_unavailable"}
+	transientCodes = []string{"slow_down", "temporarily_unavailable", "ratelimited"}
 	unclearCodes   = []string{"server_error", "invalid_request"} // whatever the status
 )
 
