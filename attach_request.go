@@ -3,6 +3,7 @@ package tieline
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -176,7 +177,7 @@ func (s *Subject) addBody(req *http.Request, env *template.Env) error {
 	if len(bytes.TrimSpace(body)) > 0 {
 		dec := json.NewDecoder(bytes.NewReader(body))
 		dec.UseNumber()
-		if err := dec.Decode(&object); err != nil || object == nil {
+		if err := dec.Decode(&object); err != nil || object == nil || trailing(dec) {
 			return &FieldError{Field: "body", Reason: "must be a JSON object or a form, as the provider wants its credential in it"}
 		}
 	}
@@ -203,4 +204,10 @@ func merge(object map[string]any, values spec.Map) {
 			object[m.Name] = m.Value
 		}
 	}
+}
+
+// trailing says whether something follows what was decoded.
+func trailing(dec *json.Decoder) bool {
+	_, err := dec.Token()
+	return !errors.Is(err, io.EOF)
 }

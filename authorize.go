@@ -102,7 +102,9 @@ func (c *core) authorize(ctx context.Context, key string, o AuthorizeOptions) (*
 	for k, v := range d.secrets {
 		a.Config = put(a.Config, k, v)
 	}
-	target, err := begin.Begin(ctx, d.subject(a.client()), &a.Flow)
+	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	defer cancel()
+	target, err := begin.Begin(tctx, d.subject(a.client()), &a.Flow)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,9 @@ func (c *core) createConnection(ctx context.Context, key, id string, in Connecti
 	// What was obtained from the provider is kept even if the caller leaves.
 	return detach(c, ctx, func(ctx context.Context) (Connection, error) {
 		began := c.now()
-		res, err := obtain(ctx, d.subject(cred))
+		tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+		defer cancel()
+		res, err := obtain(tctx, d.subject(cred))
 		if err != nil {
 			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
 			return Connection{}, err

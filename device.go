@@ -79,7 +79,9 @@ func (c *core) authorizeDevice(ctx context.Context, key string, o AuthorizeOptio
 	for k, v := range d.secrets {
 		a.Config = put(a.Config, k, v)
 	}
-	out, err := d.subject(a.client()).beginDevice(ctx, a)
+	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	defer cancel()
+	out, err := d.subject(a.client()).beginDevice(tctx, a)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func readWebhook(webhook json.RawMessage) (map[string]any, error) {
 	dec := json.NewDecoder(bytes.NewReader(webhook))
 	dec.UseNumber()
 	var payload map[string]any
-	if dec.Decode(&payload) != nil || payload == nil {
+	if dec.Decode(&payload) != nil || payload == nil || trailing(dec) {
 		return nil, &FieldError{Field: "webhook", Reason: "must be a JSON object"}
 	}
 	return payload, nil

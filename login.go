@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/tieline/tieline/internal/oauth"
@@ -67,19 +69,72 @@ func (s *Subject) login(ctx context.Context, call loginCall) (*loginAnswer, *Tok
 	}
 	resp, err := s.core.tokenHTTP.RoundTrip(req)
 	if err != nil {
-		return nil, &TokenError{Class: ClassTransient, Err: outbound.SafeError(ctx, err)}
+		return nil, unsent(ctx, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxLogin+1))
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return nil, refusedLogin(resp, body, s.core.now())
+		failure := refusedLogin(resp, body, s.core.now())
+		if call.sent(failure.Code) || s.hasSecret(failure.Code) {
+			failure.Code = ""
+		}
+		return nil, failure
 	case err != nil:
 		return nil, &TokenError{Class: ClassTransient, Status: resp.StatusCode, Err: outbound.SafeError(ctx, err)}
 	case len(body) > maxLogin:
 		return nil, &TokenError{Class: ClassTransient, Status: resp.StatusCode, Code: "answer_too_long"}
 	}
 	return &loginAnswer{header: resp.Header, raw: string(body), value: decodeLogin(resp.Header.Get("Content-Type"), body)}, nil
+}
+
+// unsent is a request without an answer. One that may not leave has not.
+func unsent(ctx context.Context, err error) *TokenError {
+	failure := &TokenError{Class: ClassTransient, Err: outbound.SafeError(ctx, err)}
+	if errors.Is(err, outbound.ErrForbidden) {
+		failure.Class = ClassNotSent
+	}
+	return failure
+}
+
+// hasSecret says whether a text is, or is a part of, what the credential holds:
+// that may have been sent in a form in which it is not seen.
+func (s *Subject) hasSecret(text string) bool {
+	const tellsNothing = 5
+	return len(text) > tellsNothing && bytes.Contains(s.private.cred.seal(nil), []byte(text))
+}
+
+// sent says whether an error code is, or has a part of, what was sent: servers
+// echo.
+func (c loginCall) sent(code string) bool {
+	const tellsNothing = 5
+	echoes := func(v string) bool {
+		return len(code) > tellsNothing && strings.Contains(v, code) || len(v) > tellsNothing && strings.Contains(code, v)
+	}
+	for _, values := range c.headers {
+		if slices.ContainsFunc(values, echoes) {
+			return true
+		}
+	}
+	return anyText(c.params, echoes)
+}
+
+// anyText says whether a test holds of any text in a value but the grant_type.
+func anyText(v spec.Value, test func(string) bool) bool {
+	if v.IsScalar() {
+		return v.Kind == spec.String && test(v.Text)
+	}
+	for _, item := range v.List {
+		if anyText(item, test) {
+			return true
+		}
+	}
+	for _, m := range v.Map {
+		if m.Name != "grant_type" && anyText(m.Value, test) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c loginCall) request(ctx context.Context) (*http.Request, error) {

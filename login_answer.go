@@ -18,7 +18,7 @@ func (s *Subject) loginGrant(cred *TwoStep, answer *loginAnswer, began time.Time
 		path = *r.Token
 	}
 	token, _ := answer.path(path)
-	if token == "" || len(token) > maxToken {
+	if !isToken(token) || path == "" && strings.ContainsAny(token, " <") {
 		return Grant{}, &TokenError{Class: ClassTransient, Status: 200, Code: "no_token"}
 	}
 	cred.Token = NewSecret(token)
@@ -107,3 +107,8 @@ var (
 		"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
 	}
 )
+
+// isToken says whether a text can be sent as a token.
+func isToken(s string) bool {
+	return s != "" && len(s) <= maxToken && !strings.ContainsFunc(s, isControl)
+}

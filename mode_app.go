@@ -2,6 +2,7 @@ package tieline
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -143,7 +144,7 @@ func (s *Subject) installationToken(ctx context.Context, id string) (*AppToken, 
 		return nil, failure
 	}
 	token, _ := answer.path("token")
-	if token == "" {
+	if !isToken(token) {
 		return nil, &TokenError{Class: ClassTransient, Status: http.StatusOK, Code: "no_token"}
 	}
 	expires := oauth.Moment(answer.at("expires_at"), s.core.now())
@@ -207,7 +208,8 @@ func (customMode) Complete(ctx context.Context, s *Subject, f *Flow, callback ur
 	}
 	token, err := s.installationToken(ctx, id)
 	if err != nil {
-		return Grant{}, err
+		// Nobody would ever use the user's grant.
+		return Grant{}, errors.Join(err, s.revokeToken(ctx, cred.User.AccessToken, cred.User.RefreshToken))
 	}
 	cred.App = *token
 	g.Captured = put(g.Captured, installationID, id)
@@ -261,12 +263,22 @@ func (customMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 		return g, err // with the user's new token, which must not be lost
 	}
 	next.App = *token
-	if userErr != nil {
+	var refused *TokenError
+	if errors.As(userErr, &refused) && refused.Class == ClassPermanent {
 		// The application's token serves; the user's is at its end.
 		next.User.ExpiresAt = time.Time{}
 		next.User.AccessToken, next.User.RefreshToken = Secret{}, Secret{}
 	}
 	return g, nil
+}
+
+// Revoke ends the user's grant. The installation is the user's to end.
+func (customMode) Revoke(ctx context.Context, s *Subject) error {
+	cred, ok := s.private.cred.(*CustomToken)
+	if !ok {
+		return nil
+	}
+	return s.revokeToken(ctx, cred.User.AccessToken, cred.User.RefreshToken)
 }
 
 // needsRenewal says whether a token that expires then is due with its neighbour.

@@ -20,7 +20,12 @@ import (
 // endpoint of the application's own.
 type awsMode struct{}
 
-const awsSession = time.Hour
+const (
+	awsSession = time.Hour
+
+	// maxExternalID is AssumeRole's bound, in bytes.
+	maxExternalID = 1224
+)
 
 var awsRegion = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 
@@ -41,6 +46,19 @@ func (m awsMode) Create(ctx context.Context, s *Subject) (Grant, error) {
 		return Grant{}, &FieldError{Field: "credential.region", Reason: "must be lower-case letters, digits and -"}
 	case !awsRegion.MatchString(s.config["service"]):
 		return Grant{}, &FieldError{Field: "config.service", Reason: "must be lower-case letters, digits and -"}
+	}
+	if err := checkText("credential.external_id", cred.ExternalID, 0, maxExternalID, printableASCII); err != nil {
+		return Grant{}, err
+	}
+	if cred.ExternalID == "" {
+		// The owner of the role was told the one there is.
+		old, err := s.core.storedCredential(ctx, s.key, s.id)
+		if err != nil {
+			return Grant{}, err
+		}
+		if before, ok := old.(*AWS); ok && before.RoleARN == cred.RoleARN {
+			cred.ExternalID = before.ExternalID
+		}
 	}
 	if cred.ExternalID == "" {
 		if cred.ExternalID, err = s.Random(16); err != nil {
@@ -81,7 +99,8 @@ func (awsMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	next.AccessKeyID = find("AccessKeyId", "accessKeyId", "access_key_id")
 	next.SecretAccessKey = NewSecret(find("SecretAccessKey", "secretAccessKey", "secret_access_key"))
 	next.SessionToken = NewSecret(find("SessionToken", "sessionToken", "session_token"))
-	if next.AccessKeyID == "" || next.SecretAccessKey.IsZero() {
+	session := next.SessionToken.Reveal()
+	if !isToken(next.AccessKeyID) || !isToken(next.SecretAccessKey.Reveal()) || session != "" && !isToken(session) {
 		return Grant{}, &TokenError{Class: ClassTransient, Status: http.StatusOK, Code: "no_token"}
 	}
 	next.ExpiresAt = began.Add(awsSession)
@@ -143,6 +162,9 @@ func (s *Subject) awsEndpoint(cred *AWS) (loginCall, error) {
 	h := http.Header{}
 	switch s.config["stsAuthType"] {
 	case "api_key":
+		if name := s.config["stsAuthHeader"]; name != "" && !isHeaderName(name) {
+			return loginCall{}, &FieldError{Field: "config.stsAuthHeader", Reason: "must be the name of a header"}
+		}
 		h.Set(cmp.Or(s.config["stsAuthHeader"], "x-api-key"), s.config["stsApiKey"])
 	case "basic":
 		h.Set("Authorization", basicAuth(s.config["stsAuthUsername"], s.config["stsAuthPassword"]))

@@ -55,7 +55,7 @@ func (billMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 		return Grant{}, failure
 	}
 	session, _ := answer.path("sessionId")
-	if session == "" {
+	if !isToken(session) {
 		return Grant{}, &TokenError{Class: ClassTransient, Status: http.StatusOK, Code: "no_token"}
 	}
 	next.SessionID = NewSecret(session)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -182,7 +183,7 @@ func (s *Subject) oauth1Call(ctx context.Context, method string, target *url.URL
 func (s *Subject) oauth1Answer(ctx context.Context, req *http.Request) (url.Values, error) {
 	resp, err := s.core.tokenHTTP.RoundTrip(req)
 	if err != nil {
-		return nil, &TokenError{Class: ClassTransient, Err: outbound.SafeError(ctx, err)}
+		return nil, unsent(ctx, err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxOAuth1Answer))
@@ -193,7 +194,7 @@ func (s *Subject) oauth1Answer(ctx context.Context, req *http.Request) (url.Valu
 		return nil, &TokenError{Class: ClassTransient, Status: resp.StatusCode, Err: outbound.SafeError(ctx, err)}
 	}
 	answer, err := url.ParseQuery(string(bytes.TrimSpace(b)))
-	if err != nil || answer.Get(keptToken) == "" || answer.Get(keptSecret) == "" {
+	if err != nil || !isToken(answer.Get(keptToken)) || !isToken(answer.Get(keptSecret)) {
 		return nil, &TokenError{Class: ClassTransient, Status: resp.StatusCode, Code: "no_token"}
 	}
 	return answer, nil
@@ -249,6 +250,12 @@ func (tbaMode) Import(ctx context.Context, s *Subject, verify bool) (Grant, erro
 	}
 	if (cred.ClientID == "") != cred.ClientSecret.IsZero() {
 		return Grant{}, &FieldError{Field: "credential.client_id", Reason: "goes with a client secret"}
+	}
+	err = errors.Join(
+		checkText("credential.client_id", cred.ClientID, 0, maxName, printableASCII),
+		checkText("credential.client_secret", cred.ClientSecret.Reveal(), 0, maxSecret, printableASCII))
+	if err != nil {
+		return Grant{}, err
 	}
 	cred.TokenID, cred.TokenSecret = NewSecret(v["token_id"]), NewSecret(v["token_secret"])
 	sub := s.withCredential(&cred)

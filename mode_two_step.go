@@ -2,6 +2,7 @@ package tieline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -38,7 +39,15 @@ func (twoStepMode) Import(_ context.Context, s *Subject, _ bool) (Grant, error) 
 	if err := checkText("credential.token", cred.Token.Reveal(), 1, maxToken, nil); err != nil {
 		return Grant{}, err
 	}
-	return Grant{Credential: cred}, checkExpiry(cred.ExpiresAt)
+	values := make(map[string]string, len(cred.Values))
+	for name, v := range cred.Values {
+		values[name] = v.Reveal()
+	}
+	_, _, problems := s.provider.Credentials.Validate(values, spec.ValidateOptions{Partial: true, Known: s.provider.CredentialNames})
+	return Grant{Credential: cred}, errors.Join(
+		fieldErrors("credential.", problems),
+		checkText("credential.refresh_token", cred.RefreshToken.Reveal(), 0, maxToken, nil),
+		checkExpiry(cred.ExpiresAt))
 }
 
 // CanRefresh: what was typed in is there, so signing in again is always possible.

@@ -1,8 +1,10 @@
 package tieline
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"time"
 
@@ -66,8 +68,9 @@ func (s *Subject) signingKey(t *template.Text, env *template.Env) (sign.Key, err
 func signingError(t *template.Text, err error) error {
 	field := "credential"
 	if refs := t.Refs(); len(refs) > 0 {
-		name, _, _ := strings.Cut(refs[0].Name, ".")
-		field += "." + name
+		r := refs[0]
+		r.Name, _, _ = strings.Cut(r.Name, ".")
+		field = cmp.Or(fieldOf(r), field)
 	}
 	return &FieldError{Field: field, Reason: strings.TrimPrefix(err.Error(), "sign: ")}
 }
@@ -190,7 +193,7 @@ func (s *Subject) samlKey(a *spec.CompiledAssertion, env *template.Env) (*rsa.Pr
 	signer, _ := key.Signer()
 	private, ok := signer.(*rsa.PrivateKey)
 	if !ok {
-		return nil, &FieldError{Field: "assertion.key", Reason: "must be an RSA key"}
+		return nil, signingError(a.Key, errors.New("must be an RSA key"))
 	}
 	return private, nil
 }

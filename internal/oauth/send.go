@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -96,6 +97,9 @@ func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 		answer.ErrorCode = ""
 	}
 	yes = yes && success(resp.StatusCode)
+	if !sendable(answer.AccessToken) {
+		answer.AccessToken = "" // no header could carry it
+	}
 	if yes && (answer.AccessToken != "" || call.NoToken && call.prolongs(answer, body)) {
 		return answer, yes, nil
 	}
@@ -126,3 +130,8 @@ func (c *Call) prolongs(a *Answer, body []byte) bool {
 }
 
 func success(status int) bool { return status >= 200 && status < 300 }
+
+// sendable says whether a token can be part of a header (RFC 6750 section 2.1).
+func sendable(token string) bool {
+	return !strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
