@@ -39,5 +39,7 @@ func knownModeGaps() map[string]string {
 	add("login.go path, login_answer.go loginGrant: where the answer is the token, a page is one", "plain", "HTML", "lines")
 	add("attach_request.go, addBody: what follows the first JSON value is dropped", "body", "two values")
 	add("install.go, readWebhook: what follows the JSON object is not looked at", "webhook", "outbound/two values", "app/two values")
+	add("mode_two_step.go tokenLogin, login_answer.go loginGrant: an answer without a token loses the refresh token in it", "rotation", "login-json")
+	add("mode_two_step.go, tokenLogin: only a lost connection counts as a refresh token that may be spent", "ambiguous", "500", "10 MB")
 	return gaps
 }
