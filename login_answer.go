@@ -22,10 +22,8 @@ func (s *Subject) loginGrant(cred *TwoStep, answer *loginAnswer, began time.Time
 		return Grant{}, &TokenError{Class: ClassTransient, Status: 200, Code: "no_token"}
 	}
 	cred.Token = NewSecret(token)
-	if r != nil && r.RefreshToken != "" {
-		if v, _ := answer.path(r.RefreshToken); v != "" {
-			cred.RefreshToken = NewSecret(v)
-		}
+	if v := s.nextRefreshToken(answer); v != "" {
+		cred.RefreshToken = NewSecret(v)
 	}
 	cred.ExpiresAt = s.loginExpiry(cred, answer, began)
 	cred.Raw = NewSecret(answer.raw)
@@ -107,6 +105,19 @@ var (
 		"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
 	}
 )
+
+// nextRefreshToken is the one in an answer, empty if there is none.
+func (s *Subject) nextRefreshToken(answer *loginAnswer) string {
+	r := s.provider.TokenResponse
+	if r == nil || r.RefreshToken == "" {
+		return ""
+	}
+	v, _ := answer.path(r.RefreshToken)
+	if !isToken(v) {
+		return ""
+	}
+	return v
+}
 
 // isToken says whether a text can be sent as a token.
 func isToken(s string) bool {

@@ -155,16 +155,24 @@ func (s *Subject) tokenLogin(ctx context.Context, cred *TwoStep) (Grant, *TokenE
 	}
 	answer, failure := sub.steps(ctx, call, cred)
 	if failure != nil {
-		if failure.Class == ClassTransient && failure.Status == 0 {
+		asksToWait := failure.Status == http.StatusTooManyRequests || failure.Status == http.StatusServiceUnavailable && failure.RetryAfter > 0
+		if failure.Class == ClassTransient && !asksToWait {
 			failure.Class = ClassAmbiguous // the refresh token may be spent
 		}
 		return Grant{}, failure
 	}
+	before := *cred
 	g, err := s.loginGrant(cred, answer, began)
-	if err != nil {
-		return Grant{}, &TokenError{Class: ClassAmbiguous, Code: "no_token", Err: err}
+	if err == nil {
+		return g, nil
 	}
-	return g, nil
+	failure = &TokenError{Class: ClassAmbiguous, Status: http.StatusOK, Code: "no_token"}
+	if next := s.nextRefreshToken(answer); next != "" {
+		// What came without the rest must not be lost.
+		before.RefreshToken = NewSecret(next)
+		return Grant{Credential: &before, IssuedAt: began}, failure
+	}
+	return Grant{}, failure
 }
 
 // withOptions is the subject with the credential as it is now and with values that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tieline/tieline/internal/record"
@@ -13,6 +14,7 @@ import (
 // storedCustom is what is in the Store.
 func (w *modeWorld) storedCustom() *CustomToken {
 	w.t.Helper()
+	synctest.Wait() // callers get a token before it is saved
 	row := w.rows(kindConnection)[0]
 	rec, err := record.ParseConnection(row.Data)
 	if err != nil {
