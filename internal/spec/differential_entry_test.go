@@ -127,11 +127,6 @@ func (c *call) put(name string, v any) {
 	}
 }
 
-// drop removes the fields whose names begin so.
-func (c *call) drop(prefix string) {
-	maps.DeleteFunc(c.fields, func(name, _ string) bool { return strings.HasPrefix(name, prefix) })
-}
-
 // hole reports whether a field has a variable that was never replaced.
 func (c *call) hole() bool {
 	for _, v := range c.fields {

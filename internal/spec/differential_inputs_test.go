@@ -73,7 +73,7 @@ func worlds(t *testing.T, e refEntry, compiled *Entry) map[string]diffInputs {
 	keepFromLogin(e, &full)
 	keepFromLogin(e, &sparse)
 	out := map[string]diffInputs{"full": full, "sparse": sparse}
-	if odd, any := withOddPaths(compiled, full); any {
+	if odd, found := withOddPaths(compiled, full); found {
 		out["odd"] = odd
 	}
 	last := full
@@ -86,7 +86,7 @@ func worlds(t *testing.T, e refEntry, compiled *Entry) map[string]diffInputs {
 
 // withOddPaths puts characters that have a meaning in a URL into every value that
 // lands in a path and that nothing is said of.
-func withOddPaths(e *Entry, in diffInputs) (odd diffInputs, any bool) {
+func withOddPaths(e *Entry, in diffInputs) (odd diffInputs, found bool) {
 	in.config, in.creds = maps.Clone(in.config), maps.Clone(in.creds)
 	if e == nil {
 		return in, false
@@ -101,12 +101,12 @@ func withOddPaths(e *Entry, in diffInputs) (odd diffInputs, any bool) {
 			free := f.Pattern == "" && f.Format == "" && len(f.Enum) == 0 && !f.carriesPath() && !slices.ContainsFunc(u.HostRefs(), func(h template.Ref) bool { return h == r })
 			for space, values := range map[string]map[string]string{spaceConfig: in.config, spaceCredential: in.creds} {
 				if _, given := values[r.Name]; given && free && r.Space == space {
-					values[r.Name], any = oddPath, true
+					values[r.Name], found = oddPath, true
 				}
 			}
 		}
 	})
-	return in, any
+	return in, found
 }
 
 // withoutFirst takes away what only alternatives before the last one need, so that
@@ -197,15 +197,6 @@ func keepFromLogin(e refEntry, in *diffInputs) {
 	for _, v := range refList(e.at("token_response_headers")) {
 		in.creds[refText(v)] = "kept-" + strings.ToLower(refText(v))
 	}
-}
-
-// value is the credential of one name, that of the integration first.
-func (in diffInputs) value(name string) (string, bool) {
-	if v := in.shared[name]; v != "" {
-		return v, true
-	}
-	v, ok := in.creds[name]
-	return v, ok
 }
 
 // allCreds are the credentials with those of the integration over them.

@@ -128,7 +128,7 @@ func (in diffInputs) apiHeader(mode, template string) (text string, send bool) {
 		text = vars.choose(template)
 		return text, !strings.Contains(text, "${")
 	}
-	vars := refVars{}
+	var vars refVars
 	switch mode {
 	case "OAUTH2":
 		vars = refVars{"accessToken": diffAccess, "clientId": in.id, "clientSecret": in.secret}
