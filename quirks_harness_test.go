@@ -56,6 +56,7 @@ type quirk struct {
 	answers  map[string][]string // by host and path; the last one is repeated
 	get      string              // what is asked of the API; empty: /things
 	steps    string
+	values   map[string]string // further placeholders
 	rewrite  func(t testing.TB, transcript string) string
 }
 
@@ -203,11 +204,11 @@ var (
 	quirkUUID        = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`)
 )
 
-// readQuirk reads a golden file: lines that begin with # are comments, those that
+// read reads the golden file: lines that begin with # are comments, those that
 // begin with two spaces go on with the line before.
-func readQuirk(t testing.TB, name string) []quirkSection {
+func (q quirk) read(t testing.TB) []quirkSection {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "quirks", name+".txt"))
+	data, err := os.ReadFile(filepath.Join("testdata", "quirks", q.name+".txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +222,7 @@ func readQuirk(t testing.TB, name string) []quirkSection {
 		}
 	}
 	values := quirkValues()
+	maps.Copy(values, q.values)
 	text := quirkPlaceholder.ReplaceAllStringFunc(strings.Join(lines, "\n"), func(p string) string {
 		if v, ok := values[strings.Trim(p, "{}")]; ok {
 			return v
@@ -481,7 +483,7 @@ func (q quirk) test() string {
 // compare names the sections that are not as the golden file has them.
 func (q quirk) compare(t testing.TB, catalog *Catalog) (differ []string, diff string) {
 	t.Helper()
-	want, got := readQuirk(t, q.name), q.play(t, catalog)
+	want, got := q.read(t), q.play(t, catalog)
 	texts := func(list []quirkSection) (names []string, byName map[string]string) {
 		byName = map[string]string{}
 		for _, s := range list {
@@ -519,8 +521,8 @@ func (q quirk) judge(t testing.TB, differ []string, diff string) {
 	}
 }
 
-// gap is a difference that is known and not yet mended.
-type gap struct {
+// quirkGap is a difference that is known and not yet mended.
+type quirkGap struct {
 	sections string // that differ, in order, with ", " between them
 	what     string
 }
