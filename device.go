@@ -194,7 +194,11 @@ func (c *core) completeDevice(ctx context.Context, handle string) (Connection, e
 		case failure.Code == "slow_down":
 			interval += deviceInterval
 		case failure.Code != "authorization_pending" && failure.Class != ClassTransient && failure.Class != ClassNotSent:
-			_ = c.store.Delete(ctx, row.Key, row.Version)
+			if failure.Class != ClassConfig {
+				// What is wrong with the application may be put right while the user
+				// still has time.
+				_ = c.store.Delete(ctx, row.Key, row.Version)
+			}
 			return named, deviceRefused(failure)
 		}
 		if !c.now().Add(interval).Before(a.ExpiresAt) {

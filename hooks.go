@@ -4,10 +4,62 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/sign"
 )
 
-// What the format leaves to code: entries whose integration fields say how the API
-// is reached. Everything else is data.
+// What is left to code, because no data could say it: what a few providers do with
+// the secret of a token request, and an API that the application describes in the
+// config of its integration. Everything else is data.
+
+// hook changes a request to the token endpoint of a provider that has a way of its
+// own to be told who asks.
+func (s *Subject) hook(call *oauth.Call) error {
+	switch s.provider.Name {
+	case "agiloft":
+		agiloft(call)
+	case "revolut-business":
+		return s.revolut(call)
+	}
+	return nil
+}
+
+// agiloft's refreshes have the beginning of the secret in place of the client.
+func agiloft(call *oauth.Call) {
+	const part = 20
+	if call.Params["grant_type"] == "refresh_token" {
+		call.Auth = oauth.AuthAbsent
+		call.Params["md5_secret"] = call.ClientSecret[:min(part, len(call.ClientSecret))]
+	}
+}
+
+// revolut knows a client by a statement whose issuer is the host of its callback
+// (https://developer.revolut.com/docs/guides/manage-accounts/get-started/make-your-first-api-request).
+func (s *Subject) revolut(call *oauth.Call) error {
+	key, err := sign.ParseKey(call.ClientSecret, sign.Asymmetric)
+	if err != nil {
+		return signingFieldError("app.client_secret", err)
+	}
+	callback, err := url.Parse(s.core.callback)
+	if err != nil {
+		return &FieldError{Field: "CallbackURL", Reason: "must be an absolute URL"}
+	}
+	now := s.core.now()
+	claims := map[string]any{
+		"iss": callback.Hostname(), "sub": call.ClientID, "aud": "https://revolut.com",
+		"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
+	}
+	assertion, err := sign.Sign(map[string]any{"alg": "RS256", "typ": "JWT"}, claims, key)
+	if err != nil {
+		return signingFieldError("app.client_secret", err)
+	}
+	call.Auth = oauth.AuthAbsent
+	call.Params["client_assertion_type"], call.Params["client_assertion"] = assertionType, assertion
+	delete(call.Params, "redirect_uri")
+	return nil
+}
 
 // ownAPI is an API that the application describes itself, in the config of the
 // integration: where the key goes, and where the API is.

@@ -102,3 +102,12 @@ func (clientCredentialsMode) Attach(_ context.Context, s *Subject, req *http.Req
 	cred := s.private.cred.(*ClientCredentials)
 	return s.attachParts(req, func(h http.Header) { h.Set("Authorization", "Bearer "+cred.Token.Reveal()) })
 }
+
+// Revoke ends the token where the provider's data says how.
+func (clientCredentialsMode) Revoke(ctx context.Context, s *Subject) error {
+	cred, ok := s.private.cred.(*ClientCredentials)
+	if !ok {
+		return nil
+	}
+	return s.revokeToken(ctx, cred.Token, Secret{})
+}

@@ -9,7 +9,6 @@ import (
 	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/outbound"
 	"github.com/tieline/tieline/internal/sign"
-	"github.com/tieline/tieline/internal/spec"
 )
 
 // assertionType is the client_assertion_type of RFC 7523 section 2.2.
@@ -33,7 +32,12 @@ func (s *Subject) assertClient(call *oauth.Call) error {
 	if err != nil {
 		return err
 	}
-	audience := *call.URL
+	// The token endpoint stands for the server also at its other endpoints: every
+	// server has to take that (RFC 9126 section 2).
+	audience, err := s.tokenURL(s.env())
+	if err != nil {
+		return err
+	}
 	audience.RawQuery = ""
 	assertion, err := sign.ClientAssertion(sign.Assertion{ClientID: call.ClientID, Audience: audience.String(), ID: id, IssuedAt: s.core.now()}, key)
 	if err != nil {
@@ -56,12 +60,6 @@ func (s *Subject) push(ctx context.Context, target *url.URL, params map[string]s
 		return nil, err
 	}
 	call.URL, call.Names, call.Method, call.Format = endpoint, nil, http.MethodPost, oauth.Form
-	if s.provider.ClientAuth == spec.ClientAuthPrivateKeyJWT {
-		// The statement is for the endpoint that it goes to.
-		if err := s.assertClient(call); err != nil {
-			return nil, err
-		}
-	}
 	for name, v := range params {
 		if to, ok := s.provider.AuthorizationParamNames[name]; ok {
 			name = to
@@ -72,7 +70,7 @@ func (s *Subject) push(ctx context.Context, target *url.URL, params map[string]s
 	}
 	// RFC 9126 section 2.2: the reference is where a token would be.
 	call.Fields = oauth.Fields{AccessToken: "request_uri"}
-	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	answer, failure := s.send(ctx, call)
 	if failure != nil {
 		return nil, newTokenError(failure)
 	}

@@ -59,13 +59,21 @@ func LoadCatalog(files ...CatalogFile) (*Catalog, []Problem) {
 // c stay as they are, those that build on a replaced one included. c does not
 // change.
 func (c *Catalog) With(files ...CatalogFile) (*Catalog, []Problem) {
+	overlay, problems := builtinDialects()
+	out, found := c.with(overlay, files)
+	for _, p := range problems {
+		found = append(found, newProblem(p))
+	}
+	return out, found
+}
+
+// with is [Catalog.With] with an overlay, or without one.
+func (c *Catalog) with(overlay *spec.Overlay, files []CatalogFile) (*Catalog, []Problem) {
 	in := make([]spec.File, len(files))
 	for i, f := range files {
 		in[i] = spec.File{Name: f.Name, Data: f.Data}
 	}
-	overlay, found := builtinDialects()
-	set, more := spec.Options{Base: catalogSource{c}, Overlay: overlay}.Load(in...)
-	found = append(found, more...)
+	set, found := spec.Options{Base: catalogSource{c}, Overlay: overlay}.Load(in...)
 	out := &Catalog{base: c, set: set, rejected: map[string]Problem{}}
 	problems := make([]Problem, len(found))
 	for i, p := range found {

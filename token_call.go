@@ -66,6 +66,9 @@ func (s *Subject) send(ctx context.Context, call *oauth.Call) (*oauth.Answer, *o
 			return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
 		}
 	}
+	if err := s.hook(call); err != nil {
+		return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
+	}
 	rt, err := s.certified(s.core.tokenHTTP)
 	if err != nil {
 		return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
@@ -271,7 +274,11 @@ func (s *Subject) revokeToken(ctx context.Context, access, refresh Secret) error
 	if err := expandInto(r.Headers, env, call.Header.Set); err != nil {
 		return err
 	}
-	if failure := oauth.Notify(ctx, s.core.tokenHTTP, call, s.core.now); failure != nil {
+	rt, err := s.certified(s.core.tokenHTTP)
+	if err != nil {
+		return err
+	}
+	if failure := oauth.Notify(ctx, rt, call, s.core.now); failure != nil {
 		return newTokenError(failure)
 	}
 	return nil

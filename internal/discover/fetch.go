@@ -10,6 +10,9 @@ import (
 	"github.com/tieline/tieline/internal/outbound"
 )
 
+// userAgent is what requests say of their sender.
+const userAgent = "tieline"
+
 // get asks for u and follows redirects within its origin. The caller closes the
 // answer's body. An Error has ErrUnreachable or ErrRedirect.
 func get(ctx context.Context, rt http.RoundTripper, step string, u *url.URL, accept string) (*http.Response, *Error) {
@@ -19,6 +22,7 @@ func get(ctx context.Context, rt http.RoundTripper, step string, u *url.URL, acc
 			return nil, fail(step, ErrURL, "", 0)
 		}
 		req.Header.Set("Accept", accept)
+		req.Header.Set("User-Agent", userAgent)
 		resp, err := rt.RoundTrip(req)
 		if err != nil {
 			return nil, unreachable(ctx, step, 0, err)

@@ -92,6 +92,7 @@ func post(ctx context.Context, rt http.RoundTripper, u *url.URL, body []byte) (*
 	req.ContentLength = int64(len(body))
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent)
 	resp, err := rt.RoundTrip(req)
 	if err != nil {
 		return nil, unreachable(ctx, StepRegistration, 0, err)

@@ -20,7 +20,7 @@ func TestNangoEntriesThatWork(t *testing.T) {
 		want        string
 	}{
 		{"paycor", "keeps the query of its token URL", func(e *Entry) *template.URL { return e.TokenURL },
-			m(config+"subscriptionKey", "k y"), "https://apis.paycor.com/sts/v1/common/token?subscription-key=k+y"},
+			m(config+"subscriptionKey", "k y"), "https://apis.paycor.com/sts/v1/common/token?subscription-key=k%20y"},
 		{"dropbox-sign", "refreshes at its refresh URL", func(e *Entry) *template.URL { return e.RefreshURL }, nil, "https://app.hellosign.com/oauth/token?refresh"},
 		{"teamwork", "finds a name with dots", func(e *Entry) *template.URL { return e.BaseURL },
 			m(config+"installation.apiEndPoint", "https://acme.teamwork.com/"), "https://acme.teamwork.com/"},

@@ -50,7 +50,7 @@ func TestURLExpand(t *testing.T) {
 		{"https://a.example.com/v/${x}/w", "a/b ?#%ü", "https://a.example.com/v/a%2Fb%20%3F%23%25%C3%BC/w"},
 		{"https://a.example.com/bot${x}", "123:ABC", "https://a.example.com/bot123:ABC"},
 		{"https://a.example.com/bot${x}", "..", "https://a.example.com/bot.."},
-		{"https://a.example.com/t?k=${x}&l=1", "a&b=c d/?#", "https://a.example.com/t?k=a%26b%3Dc+d%2F%3F%23&l=1"},
+		{"https://a.example.com/t?k=${x}&l=1", "a&b=c d/?#", "https://a.example.com/t?k=a%26b%3Dc%20d%2F%3F%23&l=1"},
 		{"https://a.example.com/${x}?", "a", "https://a.example.com/a?"},
 		{"https://a.example.com/t#${x}", "a b", "https://a.example.com/t#a%20b"},
 		{"https://a.example.com/v/session/:create?x=${x}", "1", "https://a.example.com/v/session/:create?x=1"},

@@ -66,7 +66,7 @@ func (x *expander) expand() (*url.URL, error) {
 		return nil, err
 	}
 	if a.hasQuery {
-		if x.out.RawQuery, err = x.escaped(a.query, url.QueryEscape); err != nil {
+		if x.out.RawQuery, err = x.escaped(a.query, queryEscape); err != nil {
 			return nil, err
 		}
 		x.out.ForceQuery = x.out.RawQuery == ""
@@ -313,3 +313,7 @@ func (x *expander) text(p *part) (string, error) {
 	v, err := p.append(nil, x.env, x.url.field)
 	return string(v), err
 }
+
+// queryEscape escapes a value for a query. A space is %20, which every reader takes
+// for one; a plus is one to those of forms only.
+func queryEscape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
