@@ -29,6 +29,7 @@ const (
 // written, each with the reason. An entry that is on the list and works fails the
 // test as well.
 var entryExceptions = map[string]struct{ outcome, reason string }{
+	"agiloft":               {loadsOnly, "a hook puts a part of the secret into its refreshes, of which the entry says nothing; a golden request shows them"},
 	"aws":                   {rejects, "the base URL has a variable without its space, ${apiSubdomain}, so that nothing says what it is"},
 	"certn-partner":         {rejects, "a client credentials entry without a token URL, whose header asks for an API key"},
 	"greenhouse-assessment": {rejects, "the field is a whole host name, and its pattern allows no dot"},
