@@ -311,26 +311,21 @@ func (r *quirkRun) step(name string, err error, lines ...string) {
 	fmt.Fprintf(&r.out, "== %s\n%s\n\n", name, text)
 }
 
-// quirkError names the kind of an error and the provider's code.
+// quirkError names the kind of an error.
 func quirkError(err error) string {
-	var field *FieldError
-	if errors.As(err, &field) {
-		return "field " + field.Field
-	}
-	kind := "other"
-	for name, target := range map[string]error{
-		"reauthorize": ErrReauthRequired, "token endpoint": ErrTokenEndpoint, "not refreshable": ErrNotRefreshable,
-		"denied": ErrDenied, "state": ErrState, "wrong mode": ErrWrongMode,
+	for _, kind := range []struct {
+		name string
+		err  error
+	}{
+		{"reauthorize", ErrReauthRequired}, {"refresh", ErrRefreshFailed}, {"token endpoint", ErrTokenEndpoint},
+		{"not refreshable", ErrNotRefreshable}, {"denied", ErrDenied}, {"state", ErrState}, {"wrong mode", ErrWrongMode},
+		{"not found", ErrNotFound}, {"invalid", ErrInvalid},
 	} {
-		if errors.Is(err, target) && (kind == "other" || name == "reauthorize") {
-			kind = name
+		if errors.Is(err, kind.err) {
+			return kind.name
 		}
 	}
-	var token *TokenError
-	if errors.As(err, &token) && token.Code != "" {
-		kind += ", code " + token.Code
-	}
-	return kind
+	return "other"
 }
 
 func (r *quirkRun) do(ctx context.Context, word string) {
