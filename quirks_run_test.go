@@ -24,7 +24,6 @@ type quirkRun struct {
 	client *Client
 	script *quirkScript
 	rand   *counter
-	state  string
 	counts map[string]int
 	out    strings.Builder
 }

@@ -65,7 +65,9 @@ func tokenQuirks() []quirk {
 	}
 }
 
-func answerQuirks() []quirk {
+func answerQuirks() []quirk { return append(shapeQuirks(), outcomeQuirks()...) }
+
+func shapeQuirks() []quirk {
 	data := `{"code":0,"message":"OK","data":{"access_token":"access-$n","refresh_token":"refresh-$n","expires_in":86400,"open_id":"o1","scope":"user.info.basic"}}`
 	bot := `{"ok":true,"token_type":"bot","access_token":"access-$n","refresh_token":"refresh-$n","expires_in":43200,"team":{"id":"T1"}`
 	return []quirk{
@@ -99,6 +101,11 @@ func answerQuirks() []quirk {
 				"login.microsoftonline.com/22222222-2222-2222-2222-222222222222/oauth2/v2.0/token": {`{"access_token":"bot-access-$n","expires_in":3600}`},
 			},
 		},
+	}
+}
+
+func outcomeQuirks() []quirk {
+	return []quirk{
 		{
 			name: "39-session-after-oauth", provider: "bullhorn", config: map[string]string{"username": "ann", "password": "p&ss"},
 			answers: bullhornAnswers(), steps: "authorize complete call credential expire call",
