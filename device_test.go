@@ -26,11 +26,6 @@ tv:
   proxy: {base_url: https://tv.example.com/api}
 `
 
-// roundTripper is a function as a way out.
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // jsonResponse is an answer.
 func jsonResponse(r *http.Request, status int, body string) *http.Response {
 	return &http.Response{

@@ -161,8 +161,8 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall) (*http.Req
 		return nil, configError(err)
 	}
 	base, err := s.baseURL()
-	if err != nil {
-		return nil, err
+	if err != nil && !target.IsAbs() {
+		return nil, err // it may be what is being looked up
 	}
 	if base != nil {
 		target = joinURL(base, target)
@@ -201,7 +201,7 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall) (*http.Req
 // sendsTo says whether the credential may go to a URL of the provider's data. A
 // literal host in it is the provider's word that it is its own.
 func (s *Subject) sendsTo(base, target *url.URL) bool {
-	return base == nil || reaches(s.provider, base, target) || target.Scheme == "https" && s.namesHost(target.Hostname())
+	return base != nil && reaches(s.provider, base, target) || target.Scheme == "https" && s.namesHost(target.Hostname())
 }
 
 // namesHost says whether the provider's data has the host written out in a call

@@ -157,7 +157,7 @@ func (s *Subject) exchangeCode(ctx context.Context, code string, f *Flow, callba
 	token = s.token(token, answer, issued)
 	g := Grant{Credential: token, Captured: s.capture(answer, callback), IssuedAt: issued, answered: s.core.now()}
 	s = s.withCaptured(g.Captured)
-	if err := s.follow(ctx, token, answer); err != nil {
+	if err := s.follow(ctx, token, answer, &g); err != nil {
 		return Grant{}, err
 	}
 	if err := s.extraTokens(ctx, token, answer, issued); err != nil {
@@ -324,7 +324,7 @@ func (s *Subject) renew(ctx context.Context, call *oauth.Call, old *OAuth2Token)
 	g.Credential = token
 	if r.Then {
 		// The new refresh token must not be lost if what follows fails.
-		if err := s.follow(ctx, token, answer); err != nil {
+		if err := s.follow(ctx, token, answer, &g); err != nil {
 			kept := *old
 			kept.RefreshToken = token.RefreshToken
 			g.Credential = &kept

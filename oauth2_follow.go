@@ -13,7 +13,8 @@ import (
 
 // follow makes the exchanges that come after a token request, and puts the last
 // one's access token into token: one that lives longer, or a session.
-func (s *Subject) follow(ctx context.Context, token *OAuth2Token, answer *oauth.Answer) error {
+// What its answers have that is to be kept is put into g.
+func (s *Subject) follow(ctx context.Context, token *OAuth2Token, answer *oauth.Answer, g *Grant) error {
 	for i := range s.provider.Then {
 		x := &s.provider.Then[i]
 		next, issued, err := s.exchangeAgain(ctx, x, token, answer)
@@ -30,6 +31,9 @@ func (s *Subject) follow(ctx context.Context, token *OAuth2Token, answer *oauth.
 		token.ExpiresAt = s.expiry(next, issued, 0)
 		if next.Raw != nil {
 			token.Raw = NewSecret(string(next.Raw))
+		}
+		for name, v := range s.capture(next, nil) {
+			g.Captured = put(g.Captured, name, v)
 		}
 		answer = next
 	}

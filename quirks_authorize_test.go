@@ -5,7 +5,9 @@ import "testing"
 // TestQuirksOfAuthorization is about the page that users are sent to.
 func TestQuirksOfAuthorization(t *testing.T) { runQuirks(t, authorizeQuirks()) }
 
-func authorizeQuirks() []quirk {
+func authorizeQuirks() []quirk { return append(scopeQuirks(), pageQuirks()...) }
+
+func scopeQuirks() []quirk {
 	return []quirk{
 		{
 			name: "01-comma-scope-separator", provider: "zoom", scopes: []string{"meeting:read", "user:read"},
@@ -29,6 +31,11 @@ func authorizeQuirks() []quirk {
 			answers: tokens("api.aircall.io/v1/oauth/token"), steps: life,
 		},
 		{name: "04b-fixed-scope-star", provider: "precisefp", scopes: []string{"another"}, steps: "authorize"},
+	}
+}
+
+func pageQuirks() []quirk {
+	return []quirk{
 		{name: "17-authorize-parameter-names", provider: "tiktok-ads", steps: "authorize"},
 		{name: "17b-authorize-parameter-names-camel", provider: "walmart", steps: "authorize"},
 		{name: "19-no-response-type", provider: "monday", answers: tokens("auth.monday.com/oauth2/token"), steps: "authorize complete"},

@@ -143,7 +143,11 @@ func (p RefreshPolicy) due(res Grant, expires time.Time, provider *spec.Entry) t
 	}
 	margin := p.early(expires.Sub(res.IssuedAt), provider)
 	onTheWay := max(0, res.answered.Sub(res.IssuedAt))
-	at := earliest(expires.Add(onTheWay-margin+jitter(margin/10)), expires.Add(-skew(res.IssuedAt, expires)))
+	unused := skew(res.IssuedAt, expires)
+	if b := provider.ExpiryBuffer; b > 0 {
+		unused = min(unused, b) // who says so may refuse what comes earlier
+	}
+	at := earliest(expires.Add(onTheWay-margin+jitter(margin/10)), expires.Add(-unused))
 	if !idle.IsZero() {
 		at = earliest(at, idle)
 	}

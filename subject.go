@@ -2,7 +2,6 @@ package tieline
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -97,11 +96,11 @@ func (s *Subject) withCaptured(captured map[string]string) *Subject {
 	return &n
 }
 
-// brings says whether a value that is missing comes from the provider.
+// brings says whether a value that the token URL lacks comes from the provider.
 func (s *Subject) brings(err error) bool {
-	var missing *template.MissingError
-	return errors.As(err, &missing) && slices.ContainsFunc(s.provider.Captures, func(c spec.Capture) bool {
-		return missing.Ref.Space == "connectionConfig" && c.Field == missing.Ref.Name
+	u := s.provider.TokenURL
+	return u != nil && missingValue(err) && slices.ContainsFunc(u.Refs(), func(r template.Ref) bool {
+		return r.Space == "connectionConfig" && slices.ContainsFunc(s.provider.Captures, func(c spec.Capture) bool { return c.Field == r.Name })
 	})
 }
 
