@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -328,12 +327,4 @@ func jsonAnswer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(body))
-}
-
-func queryOf(u string) url.Values {
-	parsed, err := url.Parse(u)
-	if err != nil {
-		return nil
-	}
-	return parsed.Query()
 }
