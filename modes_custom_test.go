@@ -162,37 +162,52 @@ func TestModesGrantIsGivenBack(t *testing.T) {
 // Somebody else was faster: the grant that was not needed is given back.
 func TestModesGrantOfTheSlower(t *testing.T) {
 	t.Parallel()
-	inBubble(t, modeNamed(t, "oauth2-par"), func(t *testing.T, w *modeWorld) {
-		ctx := t.Context()
-		if err := w.setUp(ctx); err != nil {
-			t.Fatal(err)
-		}
-		a, err := w.Connections.Authorize(ctx, "key", AuthorizeOptions{ConnectionID: "alice", NewOnly: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		callback, err := w.provider.Authorize(ctx, a.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.provider.Fail("token", func(http.ResponseWriter, *http.Request) bool {
-			_, err := w.Connections.Import(ctx, "key", "alice", ConnectionInput{Credential: &OAuth2Token{AccessToken: NewSecret("brought along")}})
-			if err != nil {
-				t.Error(err)
-			}
-			return false
+	plain := modeEntry{name: "oauth2", mode: ModeOAuth2, plays: revocable, yaml: `
+  authorization_url: https://vendor.test/authorize
+  token_url: https://vendor.test/token
+  revocation: {url: https://vendor.test/revoke}
+  proxy: {base_url: https://api.vendor.test}
+`}
+	for _, e := range []modeEntry{plain, modeNamed(t, "oauth2-par")} {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, e, func(t *testing.T, w *modeWorld) { gap(t, "revoke/"+e.name, w.slower()) })
 		})
-		asked := w.asked("unknown")
-		_, err = w.Connections.Complete(ctx, a.Binding.Reveal(), callback)
-		if !errors.Is(w.note(err), ErrExists) {
-			t.Errorf("Complete = %v", err)
+	}
+}
+
+// slower completes an authorization while somebody else makes the connection. The
+// error says that the grant was not given back.
+func (w *modeWorld) slower() error {
+	w.t.Helper()
+	ctx := w.t.Context()
+	if err := w.setUp(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	a, err := w.Connections.Authorize(ctx, "key", AuthorizeOptions{ConnectionID: "alice", NewOnly: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	callback, err := w.provider.Authorize(ctx, a.URL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.provider.Fail("token", func(http.ResponseWriter, *http.Request) bool {
+		_, err := w.Connections.Import(ctx, "key", "alice", ConnectionInput{Credential: &OAuth2Token{AccessToken: NewSecret("brought along")}})
+		if err != nil {
+			w.t.Error(err)
 		}
-		var problem error
-		if w.asked("unknown") != asked+1 {
-			problem = fmt.Errorf("the grant lives on: %w", err)
-		}
-		gap(t, "revoke/oauth2-par", problem)
+		return false
 	})
+	asked := w.asked("unknown")
+	_, err = w.Connections.Complete(ctx, a.Binding.Reveal(), callback)
+	if !errors.Is(w.note(err), ErrExists) {
+		w.t.Errorf("Complete = %v", err)
+	}
+	if w.asked("unknown") != asked+1 {
+		return fmt.Errorf("the grant lives on: %w", errOrNone(err))
+	}
+	return nil
 }
 
 // A code is used once, whatever becomes of it, and another browser's never.
