@@ -133,7 +133,7 @@ func TestNthCallFailsOnSQLite(t *testing.T) {
 			w := connected(t, worldOptions{store: faults.wrap(db), policy: policy, config: config, provider: providertest.Options{Now: clock.Now}})
 			other, _, _ := w.client(worldOptions{policy: policy, config: config})
 			generation := 0
-			sweep(t, 8, func(n int) bool {
+			sweep(t, 6, func(n int) bool {
 				generation++
 				return refreshOnSQLite(t, w, other, &faults, &clock, n, style, generation)
 			})
