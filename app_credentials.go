@@ -42,7 +42,10 @@ type OAuthApp struct {
 	WebhookSecret Secret
 }
 
-// GitHubApp is a GitHub App.
+// GitHubApp is a GitHub App. Its callback is not proof of whose installation it is:
+// whoever is at the browser can change the installation in it. Take installations
+// from the signed webhook, with [Connections.CompleteInstallation], where users of
+// one application must not reach each other's.
 type GitHubApp struct {
 	AppID      string // 1 to 255 characters
 	AppLink    string // its public page, an https URL

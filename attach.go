@@ -17,6 +17,9 @@ func (c *core) attach(s *Subject, req *http.Request) error {
 	if m == nil {
 		return ErrWrongMode
 	}
+	if err := c.fits(s.provider, s.private.cred); err != nil {
+		return err
+	}
 	return m.Attach(req.Context(), s, req)
 }
 

@@ -102,6 +102,9 @@ func (c *core) createConnection(ctx context.Context, key, id string, in Connecti
 		began := c.now()
 		tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 		defer cancel()
+		if err := c.fits(i.entry, cred); err != nil {
+			return Connection{}, err
+		}
 		res, err := obtain(tctx, d.subject(cred))
 		if err != nil {
 			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})

@@ -181,7 +181,7 @@ func sameCredential(a, b Credential) bool {
 	}
 	x, ok := a.field("accessToken")
 	y, both := b.field("accessToken")
-	if ok && both {
+	if ok && both && x+y != "" {
 		return NewSecret(x).Equal(NewSecret(y))
 	}
 	return subtle.ConstantTimeCompare(a.seal(nil), b.seal(nil)) == 1

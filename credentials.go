@@ -107,6 +107,8 @@ func (c *ClientCredentials) field(name string) (string, bool) {
 	switch name {
 	case "accessToken", "access_token", "token":
 		return c.Token.Reveal(), true
+	case "raw":
+		return c.Raw.Reveal(), true
 	case "client_id":
 		return c.ClientID, true
 	case "client_secret":

@@ -54,6 +54,9 @@ func (t *CustomToken) field(name string) (string, bool) {
 	if name == "userAccessToken" {
 		return t.User.AccessToken.Reveal(), true
 	}
+	if t.App.Token.IsZero() && name != "installation_id" {
+		return t.User.field(name) // until somebody approves the installation
+	}
 	return t.App.field(name)
 }
 

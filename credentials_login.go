@@ -43,6 +43,8 @@ func (t *TwoStep) field(name string) (string, bool) {
 		return t.Token.Reveal(), true
 	case "refresh_token":
 		return t.RefreshToken.Reveal(), true
+	case "raw":
+		return t.Raw.Reveal(), true
 	case "assertion":
 		if !t.Assertion.IsZero() {
 			return t.Assertion.Reveal(), true

@@ -21,6 +21,8 @@ func (t *OAuth1Token) field(name string) (string, bool) {
 		return t.Token.Reveal(), true
 	case "oauth_token_secret":
 		return t.TokenSecret.Reveal(), true
+	case "raw":
+		return t.Raw.Reveal(), true
 	}
 	return "", false
 }

@@ -108,7 +108,7 @@ func (s *Subject) beginDevice(ctx context.Context, a *authorization) (*DeviceAut
 	if len(a.Scopes) > 0 {
 		call.Params["scope"] = strings.Join(a.Scopes, s.provider.ScopeSeparator)
 	}
-	call.Fields = oauth.Fields{AccessToken: keptDeviceCode}
+	call.Fields, call.Success, call.QueryParams = oauth.Fields{AccessToken: keptDeviceCode}, oauth.Success{}, nil
 	answer, failure := s.send(ctx, call)
 	if failure != nil {
 		return nil, newTokenError(failure)
@@ -131,8 +131,8 @@ func (s *Subject) beginDevice(ctx context.Context, a *authorization) (*DeviceAut
 	if out.UserCode == "" || out.VerificationURL == "" {
 		return nil, &TokenError{Class: ClassTransient, Status: answer.Status, Code: "no_user_code"}
 	}
-	if d := expireIn(answer.Values["interval"]); d > 0 && d <= time.Minute {
-		out.Interval = d
+	if d := expireIn(answer.Values["interval"]); d > 0 {
+		out.Interval = min(d, time.Minute)
 	}
 	if answer.ExpiresIn > 0 {
 		out.ExpiresAt = s.core.now().Add(min(answer.ExpiresIn, maxDeviceLife))
@@ -180,7 +180,7 @@ func (c *core) completeDevice(ctx context.Context, handle string) (Connection, e
 		return named, ErrState
 	}
 	for {
-		conn, err := detach(c, ctx, func(ctx context.Context) (Connection, error) {
+		conn, err := detach(c, context.WithoutCancel(ctx), func(ctx context.Context) (Connection, error) {
 			return c.pollDevice(ctx, d, row, a)
 		})
 		var failure *TokenError
@@ -193,7 +193,7 @@ func (c *core) completeDevice(ctx context.Context, handle string) (Connection, e
 			return named, err
 		case failure.Code == "slow_down":
 			interval += deviceInterval
-		case failure.Code != "authorization_pending" && failure.Class != ClassTransient && failure.Class != ClassNotSent:
+		case failure.Code != "authorization_pending" && (failure.Code != "" && failure.Class == ClassAmbiguous || !failure.Temporary()):
 			if failure.Class != ClassConfig {
 				// What is wrong with the application may be put right while the user
 				// still has time.
@@ -204,7 +204,10 @@ func (c *core) completeDevice(ctx context.Context, handle string) (Connection, e
 		if !c.now().Add(interval).Before(a.ExpiresAt) {
 			return named, ErrState
 		}
-		if !waitFor(ctx, max(interval, failure.RetryAfter)) {
+		if !waitFor(ctx, c.flights.stopping(), max(interval, failure.RetryAfter)) {
+			if ctx.Err() == nil {
+				return named, ErrClosed
+			}
 			return named, ErrAuthorizationPending
 		}
 	}
@@ -221,14 +224,16 @@ func deviceRefused(failure *TokenError) error {
 	return failure
 }
 
-// waitFor answers false when ctx is done first.
-func waitFor(ctx context.Context, d time.Duration) bool {
+// waitFor answers false when ctx is done or the Client is being closed first.
+func waitFor(ctx context.Context, stopping <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
+		return false
+	case <-stopping:
 		return false
 	}
 }
@@ -250,7 +255,16 @@ func (c *core) pollDevice(ctx context.Context, d *draft, row store.Row, a *autho
 		return Connection{}, newTokenError(failure)
 	}
 	token := &OAuth2Token{ClientID: a.ClientID, ClientSecret: NewSecret(a.ClientSecret)}
-	g := Grant{Credential: s.token(token, answer, issued), Captured: s.capture(answer, nil), IssuedAt: issued, answered: c.now()}
+	token = s.token(token, answer, issued)
+	g := Grant{Credential: token, Captured: s.capture(answer, nil), IssuedAt: issued, answered: c.now(), idToken: answer.IDToken}
+	s = s.withCaptured(g.Captured)
+	if err := s.follow(tctx, token, answer, &g); err != nil {
+		return Connection{}, err
+	}
+	if err := s.extraTokens(tctx, token, answer, issued); err != nil {
+		return Connection{}, err
+	}
+	s.introspectExpiry(tctx, token)
 	conn, err := c.found(ctx, d, g, nil)
 	if err == nil {
 		_ = c.store.Delete(ctx, row.Key, row.Version)

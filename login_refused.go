@@ -11,13 +11,21 @@ import (
 // that a person typed in. Nothing is used up by it, so nothing is ambiguous.
 func refusedLogin(resp *http.Response, body []byte, now time.Time) *TokenError {
 	answer := oauth.Parse(body, oauth.Fields{}, now)
+	code := answer.ErrorCode
+	if code == "" {
+		text, _ := oauth.Text(oauth.At(answer.Values, "Error.Code")) // as AWS has it
+		code = oauth.ErrorCode(text)
+	}
 	failure := &TokenError{
-		Status: resp.StatusCode, Code: answer.ErrorCode, Description: NewSecret(answer.ErrorDescription),
+		Status: resp.StatusCode, Code: code, Description: NewSecret(answer.ErrorDescription),
 		RetryAfter: oauth.RetryAfter(resp.Header, now),
 	}
 	switch resp.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity:
 		failure.Class = ClassPermanent
+		if failure.RetryAfter > 0 || resp.Header.Get("X-Ratelimit-Remaining") == "0" {
+			failure.Class = ClassTransient // who counts requests has not looked at the credential
+		}
 		if failure.Code == "invalid_client" || failure.Code == "unauthorized_client" || failure.Code == "unsupported_grant_type" {
 			failure.Class = ClassConfig
 		}

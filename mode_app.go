@@ -24,6 +24,10 @@ const (
 	// GitHub takes a JWT for ten minutes at most, and none from the future.
 	appTokenLife = 9 * time.Minute
 	appTokenSkew = time.Minute
+
+	// installationLife is how long GitHub's tokens live, for an answer that does
+	// not say.
+	installationLife = time.Hour
 )
 
 func (appMode) Begin(_ context.Context, s *Subject, f *Flow) (*url.URL, error) {
@@ -148,6 +152,9 @@ func (s *Subject) installationToken(ctx context.Context, id string) (*AppToken, 
 		return nil, &TokenError{Class: ClassTransient, Status: http.StatusOK, Code: "no_token"}
 	}
 	expires := oauth.Moment(answer.at("expires_at"), s.core.now())
+	if expires.IsZero() {
+		expires = s.core.now().Add(installationLife)
+	}
 	return &AppToken{InstallationID: id, Token: NewSecret(token), ExpiresAt: expires, Raw: NewSecret(answer.raw)}, nil
 }
 
@@ -257,17 +264,29 @@ func (customMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	}
 	token, err := s.installationToken(ctx, next.App.InstallationID)
 	if err != nil {
-		if userErr == nil && next.User.RefreshToken.Equal(s.private.cred.(*CustomToken).User.RefreshToken) {
+		if next.User.RefreshToken.Equal(s.private.cred.(*CustomToken).User.RefreshToken) {
 			return Grant{}, err
 		}
 		return g, err // with the user's new token, which must not be lost
 	}
 	next.App = *token
-	var refused *TokenError
-	if errors.As(userErr, &refused) && refused.Class == ClassPermanent {
+	if userErr == nil {
+		return g, nil
+	}
+	var failure *TokenError
+	known := errors.As(userErr, &failure)
+	if known && failure.Class == ClassPermanent {
 		// The application's token serves; the user's is at its end.
 		next.User.ExpiresAt = time.Time{}
 		next.User.AccessToken, next.User.RefreshToken = Secret{}, Secret{}
+		return g, nil
+	}
+	if !known || failure.Class == ClassAmbiguous {
+		g.torn = g.torn || next.User.RefreshToken.Equal(s.private.cred.(*CustomToken).User.RefreshToken)
+	}
+	if next.User.ExpiresAt.Before(s.core.now().Add(userMargin)) {
+		// It would count as the whole's expiry; the next renewal tries again.
+		next.User.AccessToken = Secret{}
 	}
 	return g, nil
 }
@@ -280,6 +299,10 @@ func (customMode) Revoke(ctx context.Context, s *Subject) error {
 	}
 	return s.revokeToken(ctx, cred.User.AccessToken, cred.User.RefreshToken)
 }
+
+// userMargin is the life that a user's token which could not be renewed must have
+// left to be kept: with less, both would be asked for again and again.
+const userMargin = 5 * time.Minute
 
 // needsRenewal says whether a token that expires then is due with its neighbour.
 func needsRenewal(expires, now time.Time) bool {

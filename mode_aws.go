@@ -84,7 +84,7 @@ func (awsMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	}
 	answer, failure := s.login(ctx, call)
 	if failure != nil {
-		return Grant{}, failure
+		return Grant{}, stsRefused(failure)
 	}
 	find := func(names ...string) string {
 		for _, below := range []string{"", "credentials.", "Credentials.", "AssumeRoleResponse.AssumeRoleResult.Credentials."} {
@@ -111,6 +111,19 @@ func (awsMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	}
 	next.Raw = NewSecret(answer.raw)
 	return Grant{Credential: &next, IssuedAt: began, answered: s.core.now()}, nil
+}
+
+// stsRefused corrects the class of what STS answers: 400 and 403 whatever it is
+// about (https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html).
+func stsRefused(failure *TokenError) *TokenError {
+	switch failure.Code {
+	case "Throttling", "ThrottlingException", "RequestLimitExceeded":
+		failure.Class = ClassTransient
+	case "InvalidClientTokenId", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthenticationToken",
+		"ExpiredToken", "ExpiredTokenException", "RequestExpired", "OptInRequired", "RegionDisabledException":
+		failure.Class = ClassConfig // the application's own keys, its clock or its account
+	}
+	return failure
 }
 
 // awsCall is the request for new keys.

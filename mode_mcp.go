@@ -110,8 +110,14 @@ func (s *Subject) discover(ctx context.Context) (server discover.Server, resourc
 // that the integration has.
 func (s *Subject) introduce(ctx context.Context, server discover.Server, f *Flow) error {
 	id, secret := s.client()
+	own, _ := s.private.cred.(*OAuth2Token)
+	if own == nil || own.ClientID == "" {
+		secret = "" // the integration's is for one server, and this one the user has named
+	}
 	f.Keep[mcpAuth] = string(oauth.AuthNone)
 	switch {
+	case own != nil && own.ClientID != "":
+		f.Keep[keptClientID] = id // of an app that is known to this very server
 	case id != "" && server.ClientIDMetadataDocumentSupported && discover.CheckClientID(id) == nil:
 		f.Keep[keptClientID] = id
 	case server.RegistrationEndpoint != "":
@@ -290,7 +296,14 @@ func (mcpMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 		return Grant{}, badData(err)
 	}
 	call.Params["grant_type"], call.Params["refresh_token"] = "refresh_token", old.RefreshToken.Reveal()
-	return s.renew(ctx, call, old)
+	g, err := s.renew(ctx, call, old)
+	var failure *TokenError
+	if errors.As(err, &failure) && failure.Code == "invalid_client" && old.ClientID != "" {
+		// The server has forgotten a client that registered itself: the next
+		// authorization registers it anew.
+		failure.Class = ClassPermanent
+	}
+	return g, err
 }
 
 func (mcpMode) Attach(_ context.Context, s *Subject, req *http.Request) error {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/outbound"
 	"github.com/tieline/tieline/internal/sign"
 	"github.com/tieline/tieline/internal/template"
@@ -47,8 +48,8 @@ func (oauth1Mode) Begin(ctx context.Context, s *Subject, f *Flow) (*url.URL, err
 	if err != nil {
 		return nil, err
 	}
-	// RFC 5849 section 2.1: without the confirmation the server is one of OAuth 1.0,
-	// whose callback anybody could have chosen.
+	// RFC 5849 section 2.1 wants a confirmation. Servers leave it out; one that
+	// denies it is of OAuth 1.0, whose callback anybody could have chosen.
 	if answer.Get("oauth_callback_confirmed") == "false" {
 		return nil, &TokenError{Class: ClassConfig, Status: http.StatusOK, Code: "callback_not_confirmed"}
 	}
@@ -101,7 +102,7 @@ func (oauth1Mode) Complete(ctx context.Context, s *Subject, f *Flow, callback ur
 	if err != nil {
 		return Grant{}, err
 	}
-	raw := map[string]string{}
+	raw := map[string]any{}
 	for name := range answer {
 		raw[name] = answer.Get(name)
 	}
@@ -111,7 +112,7 @@ func (oauth1Mode) Complete(ctx context.Context, s *Subject, f *Flow, callback ur
 	}
 	return Grant{
 		Credential: &OAuth1Token{Token: NewSecret(answer.Get(keptToken)), TokenSecret: NewSecret(answer.Get(keptSecret)), Raw: NewSecret(string(text))},
-		Captured:   s.capture(nil, callback), IssuedAt: began,
+		Captured:   s.capture(&oauth.Answer{Values: raw}, callback), IssuedAt: began,
 	}, nil
 }
 

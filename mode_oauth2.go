@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,8 +106,8 @@ func authorizationURL(target *url.URL, e *spec.Entry, params map[string]string) 
 		base.RawQuery, base.Fragment = "", ""
 		text = base.String() + "#" + strings.TrimPrefix(f, "#") + "?" + target.RawQuery
 	}
-	for from, to := range e.AuthorizationURLReplacements {
-		text = strings.Replace(text, from, to, 1)
+	for _, from := range slices.Sorted(maps.Keys(e.AuthorizationURLReplacements)) {
+		text = strings.Replace(text, from, e.AuthorizationURLReplacements[from], 1)
 	}
 	if replaced, err := url.Parse(text); err == nil {
 		return replaced
@@ -325,6 +326,9 @@ func (s *Subject) renew(ctx context.Context, call *oauth.Call, old *OAuth2Token)
 	if r.Then {
 		// The new refresh token must not be lost if what follows fails.
 		if err := s.follow(ctx, token, answer, &g); err != nil {
+			if token.RefreshToken.Equal(old.RefreshToken) {
+				return Grant{}, err
+			}
 			kept := *old
 			kept.RefreshToken = token.RefreshToken
 			g.Credential = &kept

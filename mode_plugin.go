@@ -52,5 +52,9 @@ func (pluginMode) Complete(ctx context.Context, s *Subject, _ *Flow, callback ur
 }
 
 func (pluginMode) Attach(ctx context.Context, s *Subject, req *http.Request) error {
+	if app, ok := s.app.(*PluginApp); ok && app != nil {
+		// The plugin's password may have changed since.
+		s = s.withCredential(&Basic{Username: NewSecret(app.Username), Password: app.Password})
+	}
 	return staticMode{}.Attach(ctx, s, req)
 }

@@ -65,8 +65,14 @@ func (twoStepMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	if failure == nil || failure.Class != ClassPermanent {
 		return g, errorOrNil(failure)
 	}
-	// The refresh token is gone, and what was typed in is not.
-	return s.signIn(ctx, &cred)
+	// The refresh token is gone, and what was typed in is not, unless the tokens
+	// were brought along without it.
+	g, err := s.signIn(ctx, &cred)
+	var cannot *TokenError
+	if errors.As(err, &cannot) && cannot.Class == ClassConfig && cannot.Status == 0 {
+		return Grant{}, failure
+	}
+	return g, err
 }
 
 // errorOrNil keeps a nil pointer from becoming an error that is not nil.

@@ -3,6 +3,7 @@ package tieline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -147,11 +148,27 @@ func (c *core) mode(e *spec.Entry) Mode {
 	return c.modes[AuthMode(e.AuthMode)]
 }
 
+// fits says whether a built-in mode can work with the credential. It cannot once
+// the provider's entry has changed its mode under a connection.
+func (c *core) fits(e *spec.Entry, cred Credential) error {
+	mode := AuthMode(e.AuthMode)
+	if m, ok := c.builtin[mode]; !ok || c.mode(e) != m {
+		return nil
+	}
+	if _, free := cred.(*Fields); free || cred.Type() != credentialType(mode) {
+		return fmt.Errorf("%w: the credential is of type %s, the provider takes %s", ErrWrongMode, cred.Type(), credentialType(mode))
+	}
+	return nil
+}
+
 // revoke ends a grant at the provider where there is a way to.
 func (c *core) revoke(ctx context.Context, s *Subject, cred Credential) error {
 	r, ok := c.mode(s.provider).(Revoker)
 	if !ok {
 		return nil
+	}
+	if err := c.fits(s.provider, cred); err != nil {
+		return err
 	}
 	return r.Revoke(ctx, s.withCredential(cred))
 }

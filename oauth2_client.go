@@ -69,7 +69,7 @@ func (s *Subject) push(ctx context.Context, target *url.URL, params map[string]s
 		}
 	}
 	// RFC 9126 section 2.2: the reference is where a token would be.
-	call.Fields = oauth.Fields{AccessToken: "request_uri"}
+	call.Fields, call.Success, call.QueryParams = oauth.Fields{AccessToken: "request_uri"}, oauth.Success{}, nil
 	answer, failure := s.send(ctx, call)
 	if failure != nil {
 		return nil, newTokenError(failure)

@@ -143,7 +143,16 @@ func (s *Subject) introspect(ctx context.Context) (Introspection, error) {
 		call.Auth = oauth.AuthAbsent
 		call.Header = map[string][]string{"Authorization": {"Bearer " + access}}
 	}
-	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	if in.Auth == spec.ClientAuthPrivateKeyJWT {
+		if err := s.assertClient(call); err != nil {
+			return Introspection{}, err
+		}
+	}
+	rt, err := s.certified(s.core.tokenHTTP)
+	if err != nil {
+		return Introspection{}, err
+	}
+	answer, failure := oauth.Send(ctx, rt, call, s.core.now)
 	if failure != nil {
 		return Introspection{}, newTokenError(withoutGrant(failure))
 	}

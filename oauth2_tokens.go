@@ -34,6 +34,9 @@ func (s *Subject) extraTokens(ctx context.Context, token *OAuth2Token, answer *o
 		switch {
 		case ok:
 			token.Tokens = withExtra(token.Tokens, t.Name, found, old)
+		case had && !found.RefreshToken.IsZero():
+			old.RefreshToken = found.RefreshToken // which came without the rest
+			token.Tokens = withExtra(token.Tokens, t.Name, old, old)
 		case had || t.Optional:
 		case err != nil:
 			return err
@@ -100,10 +103,20 @@ func (s *Subject) renewExtra(ctx context.Context, t *spec.AdditionalToken, token
 	}
 	issued := s.core.now()
 	answer, failure := s.send(ctx, call)
-	if failure != nil {
-		return ExtraToken{}, newTokenError(failure)
+	out := ExtraToken{}
+	switch {
+	case answer == nil || answer.RefreshToken == "":
+	case old.RefreshToken.IsZero():
+		// It is the connection's that was sent, and so the connection's that was
+		// replaced (RFC 6749 section 6).
+		token.RefreshToken = NewSecret(answer.RefreshToken)
+	default:
+		out.RefreshToken = NewSecret(answer.RefreshToken)
 	}
-	out := ExtraToken{AccessToken: NewSecret(answer.AccessToken), RefreshToken: NewSecret(answer.RefreshToken)}
+	if failure != nil {
+		return out, newTokenError(failure)
+	}
+	out.AccessToken = NewSecret(answer.AccessToken)
 	if d := answer.Lifetime(issued); d > 0 {
 		out.ExpiresAt = issued.Add(d).UTC()
 	}

@@ -218,7 +218,10 @@ func (a *attempt) load() error {
 	if subj.integration.Deleting {
 		return ErrNotFound
 	}
-	a.refresher, _ = a.mode(subj.provider).(Refresher)
+	a.refresher = nil
+	if a.fits(subj.provider, subj.private.cred) == nil {
+		a.refresher, _ = a.mode(subj.provider).(Refresher)
+	}
 	return a.keys.Prepare()
 }
 

@@ -51,7 +51,7 @@ func (s *Subject) signingKey(t *template.Text, env *template.Env) (sign.Key, err
 		return sign.Key{}, configError(err)
 	}
 	as := sign.Asymmetric
-	if sig := s.provider.Signature; sig != nil && sig.Protocol == "HMAC" && t == s.provider.Token.SigningKey {
+	if sig := s.provider.Signature; sig != nil && sig.Protocol == "HMAC" && s.provider.Token != nil && t == s.provider.Token.SigningKey {
 		as = sign.SecretHex
 		if sig.HMACSecretEncoding == "utf8" {
 			as = sign.SecretUTF8

@@ -145,6 +145,7 @@ type core struct {
 	apiHTTP   http.RoundTripper // everything else
 	closeIdle func()
 
+	builtin       map[AuthMode]Mode // to tell them from the application's own
 	modes         map[AuthMode]Mode
 	providerModes map[string]Mode
 	flights       flights
@@ -207,6 +208,7 @@ func newCore(cfg Config) (*core, error) {
 		apiHTTP:   transports.API,
 		closeIdle: transports.CloseIdle,
 
+		builtin:       builtinModes(),
 		modes:         builtinModes(),
 		providerModes: maps.Clone(cfg.ProviderModes),
 	}

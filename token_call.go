@@ -256,6 +256,9 @@ func (s *Subject) revokeToken(ctx context.Context, access, refresh Secret) error
 		URL: target, Method: r.Method, Format: oauth.Format(r.Body), Header: http.Header{},
 		Params: map[string]any{r.TokenParam: token.Reveal()}, Auth: oauth.ClientAuth(r.Auth), ClientID: id, ClientSecret: secret,
 	}
+	if err := s.hook(call); err != nil {
+		return err
+	}
 	if r.Auth == spec.ClientAuthPrivateKeyJWT {
 		if err := s.assertClient(call); err != nil {
 			return err

@@ -16,6 +16,8 @@ func WithCertificate(rt http.RoundTripper, cert tls.Certificate) http.RoundTripp
 	}
 	n := &guard{policy: g.policy, plain: g.plain, secure: g.secure.Clone()}
 	n.secure.TLSClientConfig.Certificates = []tls.Certificate{cert}
+	n.secure.TLSClientConfig.GetClientCertificate = nil // it would go before
+	n.secure.TLSClientConfig.ClientSessionCache = nil   // a resumed session has its first certificate
 	n.secure.DisableKeepAlives = true
 	return n
 }
