@@ -85,6 +85,11 @@ func judge(t *testing.T, found []diff) {
 		if len(matched[i]) == 0 {
 			t.Errorf("nothing matches %q any more", r.name)
 		}
+		for _, name := range strings.Fields(r.entries) {
+			if !matched[i][name] {
+				t.Errorf("%s does not need %q any more", name, r.name)
+			}
+		}
 		names := slices.Sorted(maps.Keys(matched[i]))
 		fmt.Fprintf(&table, "%s: %d\n", r.name, len(names))
 		if len(names) > 0 && len(names) <= 40 {
