@@ -47,6 +47,9 @@ func (s *Subject) attachParts(req *http.Request, standard func(http.Header)) err
 			continue
 		}
 		v, send, err := p.Expand(env)
+		if s.searching && missingValue(err) {
+			continue // it may be what is being looked up
+		}
 		if err != nil {
 			return configError(err)
 		}

@@ -114,8 +114,8 @@ func (c *core) createConnection(ctx context.Context, key, id string, in Connecti
 	})
 }
 
-// found looks up what belongs to a new grant and stores it. If that fails, nobody
-// would ever use the grant.
+// found looks up what belongs to a new grant and stores it. If that fails, the grant
+// is given back.
 func (c *core) found(ctx context.Context, d *draft, g Grant, callback url.Values) (Connection, error) {
 	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 	defer cancel()
@@ -125,8 +125,12 @@ func (c *core) found(ctx context.Context, d *draft, g Grant, callback url.Values
 		return c.connect(ctx, d, complete)
 	}
 	s := d.subject(g.Credential)
-	if rerr := c.revoke(ctx, s, g.Credential); rerr != nil {
-		err = errors.Join(err, rerr)
+	if _, exists, serr := c.storedConfig(ctx, d.integration, d.id); serr == nil && !exists {
+		// At some providers a user has one grant for an application, and ending this
+		// one would end that of the connection which is there.
+		if rerr := c.revoke(ctx, s, g.Credential); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
 	}
 	c.emit(ctx, s.event(EventConnectFailed, err))
 	return Connection{}, err
@@ -172,6 +176,7 @@ type draft struct {
 	integration *integration
 	id          string
 	in          ConnectionInput
+	installs    bool              // a webhook tells of an installation
 	plain       map[string]string // config, as it will be
 	secrets     map[string]string
 	rowID       string // of the row that was made for it, once there is one
@@ -339,6 +344,9 @@ func (c *core) putConnection(ctx context.Context, d *draft, p *private, res Gran
 		case !created && d.in.NewOnly:
 			return connection{}, false, ErrExists
 		}
+		if !created && d.installs {
+			p = c.withUser(s, p)
+		}
 		if err := c.fill(&s, d, p, res); err != nil {
 			return connection{}, false, err
 		}
@@ -351,6 +359,26 @@ func (c *core) putConnection(ctx context.Context, d *draft, p *private, res Gran
 		}
 		return s, created, err
 	}
+}
+
+// withUser keeps the user's token that is stored beside an application's: it may
+// have been renewed since the installation was looked at.
+func (c *core) withUser(s connection, p *private) *private {
+	next, ok := p.cred.(*CustomToken)
+	if !ok {
+		return p
+	}
+	stored, err := c.openPrivate(s.row.ID, s.rec)
+	if err != nil {
+		return p
+	}
+	now, ok := stored.cred.(*CustomToken)
+	if !ok {
+		return p
+	}
+	merged := *next
+	merged.User = now.User
+	return p.with(&merged, nil)
 }
 
 // rowFor is the row of the connection that has this ID, or a new one.

@@ -35,6 +35,7 @@ func (s *Subject) lookUp(ctx context.Context, g Grant, callback url.Values) (Gra
 	}
 	found := maps.Clone(g.Captured)
 	sub := s.withCredential(g.Credential).withCaptured(found)
+	sub.searching = true
 	for i := range s.provider.Discovery {
 		d := &s.provider.Discovery[i]
 		if d.OnlyIfMissing && sub.knows(d) {

@@ -52,6 +52,7 @@ func (c *core) install(ctx context.Context, key, id string, webhook json.RawMess
 	if err != nil {
 		return Connection{}, err
 	}
+	d.installs = true
 	cred, err := c.storedCredential(ctx, key, id)
 	if err != nil {
 		return Connection{}, err

@@ -191,3 +191,56 @@ func TestModesBusyIsNoRefusal(t *testing.T) {
 		})
 	}
 }
+
+const lookUpEntry = "  auth_mode: OAUTH2\n  authorization_url: https://e.example.com/a\n  token_url: https://e.example.com/t\n" +
+	"  revocation: {url: https://e.example.com/r}\n  discovery: [{url: /me, values: {tenant: id}}]\n" +
+	"  proxy: {base_url: 'https://api.example.com', headers: {x-tenant: '${connectionConfig.tenant}'}}\n"
+
+// What has to be looked up cannot be. A new connection's grant is given back, and
+// that of one which is there is not touched.
+func TestLookUpFails(t *testing.T) {
+	t.Parallel()
+	down, revoked := false, 0
+	c := clientOf(t, &store.Memory{}, lookUpEntry, answering(func(r *http.Request, _ string) *http.Response {
+		switch {
+		case r.URL.Path == "/t":
+			return jsonResponse(r, 200, `{"access_token":"AT","refresh_token":"RT"}`)
+		case r.URL.Path == "/r":
+			revoked++
+			return jsonResponse(r, 200, `{}`)
+		case r.URL.Path == "/me" && down:
+			return jsonResponse(r, 503, `{}`)
+		}
+		return jsonResponse(r, 200, `{"id":"T1"}`)
+	}))
+	if _, err := c.Integrations.Create(t.Context(), Integration{Key: "k", Provider: "acme", App: &OAuthApp{ClientID: "id", ClientSecret: NewSecret("s")}}); err != nil {
+		t.Fatal(err)
+	}
+	connect := func(id string) (Connection, error) {
+		a, err := c.Connections.Authorize(t.Context(), "k", AuthorizeOptions{ConnectionID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(a.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Connections.Complete(t.Context(), a.Binding.Reveal(), url.Values{"state": {u.Query().Get("state")}, "code": {"c"}})
+	}
+	if _, err := connect("alice"); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := c.Connections.Get(t.Context(), "k", "alice"); err != nil || conn.Captured["tenant"] != "T1" {
+		t.Errorf("captured %v, %v", conn.Captured, err)
+	}
+	down = true
+	if _, err := connect("alice"); err == nil || revoked != 0 {
+		t.Errorf("reconnecting: %v, %d grants revoked, want none", err, revoked)
+	}
+	if _, err := connect("bob"); err == nil || revoked != 1 {
+		t.Errorf("connecting: %v, %d grants revoked, want 1", err, revoked)
+	}
+	if _, err := c.Connections.Get(t.Context(), "k", "bob"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("bob: %v", err)
+	}
+}

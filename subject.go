@@ -31,6 +31,9 @@ type Subject struct {
 	// extra are values that exist during one step only, such as the answers of
 	// earlier calls of a login.
 	extra func(template.Ref) (string, bool)
+
+	// searching is set while values are looked up that calls need later.
+	searching bool
 }
 
 // newSubject puts together a subject. A captured value gives way to one that
