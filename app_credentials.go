@@ -121,13 +121,20 @@ func (a *GitHubApp) check() error {
 	if err := checkText("app.app_id", a.AppID, 1, maxName, printableASCII); err != nil {
 		problems = append(problems, err)
 	}
-	if u, err := url.Parse(a.AppLink); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(a.AppLink) > maxURL {
-		problems = append(problems, &FieldError{Field: "app.app_link", Reason: "must be an https URL"})
+	if err := checkAppLink(a.AppLink); err != nil {
+		problems = append(problems, err)
 	}
 	if err := checkPrivateKey(a.PrivateKey.Reveal()); err != nil {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+func checkAppLink(link string) error {
+	if u, err := url.Parse(link); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(link) > maxURL {
+		return &FieldError{Field: "app.app_link", Reason: "must be an https URL"}
+	}
+	return nil
 }
 
 // checkPrivateKey parses the key instead of looking at its first line: a key

@@ -2,7 +2,6 @@ package tieline
 
 import (
 	"errors"
-	"net/url"
 
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/internal/wire"
@@ -19,14 +18,10 @@ func (a *PluginApp) validate(mode AuthMode, _ *spec.Entry) error {
 	if mode != ModeInstallPlugin {
 		return wrongApp(mode, "a plugin")
 	}
-	var problems []error
-	if u, err := url.Parse(a.AppLink); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(a.AppLink) > maxURL {
-		problems = append(problems, &FieldError{Field: "app.app_link", Reason: "must be an https URL"})
-	}
-	problems = append(problems,
+	return errors.Join(
+		checkAppLink(a.AppLink),
 		checkText("app.username", a.Username, 1, maxName, printableASCII),
 		checkText("app.password", a.Password.Reveal(), 1, maxSecret, printableASCII))
-	return errors.Join(problems...)
 }
 
 func (a *PluginApp) seal(b []byte) []byte {

@@ -87,20 +87,9 @@ func (c *core) authorize(ctx context.Context, key string, o AuthorizeOptions) (*
 	if !ok {
 		return nil, fmt.Errorf("%w: connections to a provider of mode %s do not begin with an authorization", ErrWrongMode, i.entry.AuthMode)
 	}
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	a, err := c.newAuthorization(i, o)
+	a, d, err := c.prepareAuthorization(ctx, i, o)
 	if err != nil {
 		return nil, err
-	}
-	d, err := c.draft(ctx, i, a.Connection, a.input())
-	if err != nil {
-		return nil, err
-	}
-	a.Config = maps.Clone(d.plain)
-	for k, v := range d.secrets {
-		a.Config = put(a.Config, k, v)
 	}
 	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 	defer cancel()
@@ -115,6 +104,27 @@ func (c *core) authorize(ctx context.Context, key string, o AuthorizeOptions) (*
 		URL: target.String(), Binding: NewSecret(a.binding),
 		ConnectionID: a.Connection, ExpiresAt: a.ExpiresAt,
 	}, nil
+}
+
+// prepareAuthorization checks what was asked for, and drafts the connection that is
+// to come of it.
+func (c *core) prepareAuthorization(ctx context.Context, i *integration, o AuthorizeOptions) (*authorization, *draft, error) {
+	if err := o.check(); err != nil {
+		return nil, nil, err
+	}
+	a, err := c.newAuthorization(i, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := c.draft(ctx, i, a.Connection, a.input())
+	if err != nil {
+		return nil, nil, err
+	}
+	a.Config = maps.Clone(d.plain)
+	for k, v := range d.secrets {
+		a.Config = put(a.Config, k, v)
+	}
+	return a, d, nil
 }
 
 func (o *AuthorizeOptions) check() error {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/store"
 )
@@ -63,21 +63,10 @@ func (c *core) authorizeDevice(ctx context.Context, key string, o AuthorizeOptio
 	if i.entry.DeviceAuthorizationURL == nil {
 		return nil, fmt.Errorf("%w: the provider has no device authorization", ErrWrongMode)
 	}
-	if err := o.check(); err != nil {
-		return nil, err
-	}
 	o.Binding = ""
-	a, err := c.newAuthorization(i, o)
+	a, d, err := c.prepareAuthorization(ctx, i, o)
 	if err != nil {
 		return nil, err
-	}
-	d, err := c.draft(ctx, i, a.Connection, a.input())
-	if err != nil {
-		return nil, err
-	}
-	a.Config = maps.Clone(d.plain)
-	for k, v := range d.secrets {
-		a.Config = put(a.Config, k, v)
 	}
 	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 	defer cancel()
@@ -115,7 +104,7 @@ func (s *Subject) beginDevice(ctx context.Context, a *authorization) (*DeviceAut
 	}
 	text := func(names ...string) string {
 		for _, name := range names {
-			if v, _ := oauth.Text(answer.Values[name]); v != "" {
+			if v, _ := jsonpath.Text(answer.Values[name]); v != "" {
 				return v
 			}
 		}
@@ -131,7 +120,7 @@ func (s *Subject) beginDevice(ctx context.Context, a *authorization) (*DeviceAut
 	if out.UserCode == "" || out.VerificationURL == "" {
 		return nil, &TokenError{Class: ClassTransient, Status: answer.Status, Code: "no_user_code"}
 	}
-	if d := expireIn(answer.Values["interval"]); d > 0 {
+	if d := oauth.Lifetime(answer.Values["interval"]); d > 0 {
 		out.Interval = min(d, time.Minute)
 	}
 	if answer.ExpiresIn > 0 {

@@ -85,9 +85,6 @@ func newDialectWorld(t testing.TB, catalog *Catalog, name string, entry map[stri
 	if err != nil {
 		return nil, err
 	}
-	if set := codedDialects[name]; set != nil {
-		set(d)
-	}
 	if change := dialectInputs[name]; change != nil {
 		in := d.Inputs()
 		change(&in)

@@ -116,7 +116,7 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 // apiCall makes a call that the provider's data describes, with the connection's
 // credential if it goes where that may go. Any status but 2xx is an error.
 func (s *Subject) apiCall(ctx context.Context, call *spec.APICall) (*apiAnswer, error) {
-	answer, err := s.apiAsk(ctx, call)
+	answer, err := s.apiAsk(ctx, call, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +132,11 @@ type apiAnswer struct {
 	status int
 }
 
-func (s *Subject) apiAsk(ctx context.Context, call *spec.APICall) (*apiAnswer, error) {
-	req, err := s.apiRequest(ctx, call)
+// apiAsk makes a call below base, or below the connection's own base URL if that is
+// nil, and takes any status. It follows no redirect: a sign-in page is no good
+// answer, and another host must not see the credential.
+func (s *Subject) apiAsk(ctx context.Context, call *spec.APICall, base *url.URL) (*apiAnswer, error) {
+	req, err := s.apiRequest(ctx, call, base)
 	if err != nil {
 		return nil, err
 	}
@@ -155,15 +158,17 @@ func (s *Subject) apiAsk(ctx context.Context, call *spec.APICall) (*apiAnswer, e
 	return answer, nil
 }
 
-func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall) (*http.Request, error) {
+func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.URL) (*http.Request, error) {
 	env := s.env()
 	target, err := call.URL.Expand(env)
 	if err != nil {
 		return nil, configError(err)
 	}
-	base, err := s.baseURL()
-	if err != nil && !target.IsAbs() {
-		return nil, err // it may be what is being looked up
+	if base == nil {
+		base, err = s.baseURL()
+		if err != nil && !target.IsAbs() {
+			return nil, err // it may be what is being looked up
+		}
 	}
 	if base != nil {
 		target = joinURL(base, target)
@@ -219,6 +224,9 @@ func (s *Subject) namesHost(host string) bool {
 			return true
 		}
 	}
+	if v := s.provider.Verification; v != nil && slices.ContainsFunc(v.Endpoints, named) {
+		return true
+	}
 	return s.provider.Uninstall != nil && named(s.provider.Uninstall.URL)
 }
 
@@ -226,7 +234,7 @@ func (s *Subject) namesHost(host string) bool {
 func (s *Subject) passes(ctx context.Context) error {
 	for i := range s.provider.Verify {
 		check := &s.provider.Verify[i]
-		answer, err := s.apiAsk(ctx, &check.Call)
+		answer, err := s.apiAsk(ctx, &check.Call, nil)
 		if err != nil {
 			return &VerificationError{Err: err}
 		}

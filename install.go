@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/store"
 )
@@ -111,13 +111,13 @@ func (oauth2Mode) Install(ctx context.Context, s *Subject, payload map[string]an
 	if path == "" {
 		path = "code"
 	}
-	code, _ := oauth.Text(oauth.At(payload, path))
+	code, _ := jsonpath.Text(jsonpath.At(payload, path))
 	if code == "" || len(code) > maxCallbackValue {
 		return Grant{}, &FieldError{Field: "webhook." + path, Reason: "is missing or too long"}
 	}
 	captured := s.captureFrom(spec.FromWebhook, func(path string) string {
 		for _, below := range []string{"", "data."} {
-			if v, _ := oauth.Text(oauth.At(payload, below+path)); v != "" {
+			if v, _ := jsonpath.Text(jsonpath.At(payload, below+path)); v != "" {
 				return v
 			}
 		}

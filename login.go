@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tieline/tieline/internal/oauth"
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/outbound"
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/internal/template"
@@ -46,19 +46,10 @@ func (a *loginAnswer) path(path string) (string, bool) {
 		}
 		return strings.TrimSpace(a.raw), true
 	}
-	return oauth.Text(a.at(path))
+	return jsonpath.Text(a.at(path))
 }
 
-func (a *loginAnswer) at(path string) any {
-	m, ok := a.value.(map[string]any)
-	if !ok {
-		if list, isList := a.value.([]any); isList {
-			return oauth.At(map[string]any{"": list}, "."+path)
-		}
-		return nil
-	}
-	return oauth.At(m, path)
-}
+func (a *loginAnswer) at(path string) any { return jsonpath.At(a.value, path) }
 
 // login makes the request once, on a connection of its own, and follows no
 // redirect. The error has no text of the answer's.

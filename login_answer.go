@@ -1,8 +1,6 @@
 package tieline
 
 import (
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +40,7 @@ func (s *Subject) loginExpiry(cred *TwoStep, answer *loginAnswer, began time.Tim
 	if r := s.provider.TokenResponse; r != nil && r.TokenExpiration != "" {
 		v := answer.at(r.TokenExpiration)
 		if r.TokenExpirationStrategy == "expireIn" {
-			if d := expireIn(v); d > 0 {
+			if d := oauth.Lifetime(v); d > 0 {
 				expires = began.Add(d)
 			}
 		} else {
@@ -66,45 +64,6 @@ func (s *Subject) loginExpiry(cred *TwoStep, answer *loginAnswer, began time.Tim
 	}
 	return expires.UTC()
 }
-
-// maxLife is more than any token lives.
-const maxLife = 50 * 365 * 24 * time.Hour
-
-// expireIn reads a lifetime: seconds, or words such as "15m", "2 days".
-func expireIn(v any) time.Duration {
-	text, ok := oauth.Text(v)
-	if !ok {
-		return 0
-	}
-	text = strings.TrimSpace(text)
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		if !(seconds > 0 && seconds < maxLife.Seconds()) {
-			return 0
-		}
-		return time.Duration(seconds * float64(time.Second))
-	}
-	m := lifeWords.FindStringSubmatch(strings.ToLower(text))
-	if m == nil {
-		return 0
-	}
-	n, err := strconv.ParseFloat(m[1], 64)
-	d := n * float64(lifeUnits[m[2]])
-	if err != nil || !(d > 0 && d < float64(maxLife)) {
-		return 0
-	}
-	return time.Duration(d)
-}
-
-var (
-	lifeWords = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) *(ms|s|m|h|d|w|sec|second|seconds|min|minute|minutes|hour|hours|day|days|week|weeks)$`)
-	lifeUnits = map[string]time.Duration{
-		"ms": time.Millisecond, "s": time.Second, "sec": time.Second, "second": time.Second, "seconds": time.Second,
-		"m": time.Minute, "min": time.Minute, "minute": time.Minute, "minutes": time.Minute,
-		"h": time.Hour, "hour": time.Hour, "hours": time.Hour,
-		"d": 24 * time.Hour, "day": 24 * time.Hour, "days": 24 * time.Hour,
-		"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
-	}
-)
 
 // nextRefreshToken is the one in an answer, empty if there is none.
 func (s *Subject) nextRefreshToken(answer *loginAnswer) string {

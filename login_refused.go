@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/oauth"
 )
 
@@ -13,7 +14,7 @@ func refusedLogin(resp *http.Response, body []byte, now time.Time) *TokenError {
 	answer := oauth.Parse(body, oauth.Fields{}, now)
 	code := answer.ErrorCode
 	if code == "" {
-		text, _ := oauth.Text(oauth.At(answer.Values, "Error.Code")) // as AWS has it
+		text, _ := jsonpath.Text(jsonpath.At(answer.Values, "Error.Code")) // as AWS has it
 		code = oauth.ErrorCode(text)
 	}
 	failure := &TokenError{

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/sign"
 	"github.com/tieline/tieline/internal/spec"
@@ -71,7 +72,7 @@ func (m appMode) Complete(ctx context.Context, s *Subject, _ *Flow, callback url
 
 // Install takes a webhook that tells of an installation.
 func (m appMode) Install(ctx context.Context, s *Subject, payload map[string]any) (Grant, error) {
-	id, _ := oauth.Text(oauth.At(payload, "installation.id"))
+	id, _ := jsonpath.Text(jsonpath.At(payload, "installation.id"))
 	return m.installed(ctx, s, id)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/internal/template"
@@ -73,7 +74,7 @@ func answerValues(answer *oauth.Answer) func(template.Ref) (string, bool) {
 		if r.Space != "answer" {
 			return "", false
 		}
-		return oauth.Text(oauth.At(answer.Values, r.Name))
+		return jsonpath.Text(jsonpath.At(answer.Values, r.Name))
 	}
 }
 
@@ -143,23 +144,14 @@ func (s *Subject) introspect(ctx context.Context) (Introspection, error) {
 		call.Auth = oauth.AuthAbsent
 		call.Header = map[string][]string{"Authorization": {"Bearer " + access}}
 	}
-	if in.Auth == spec.ClientAuthPrivateKeyJWT {
-		if err := s.assertClient(call); err != nil {
-			return Introspection{}, err
-		}
-	}
-	rt, err := s.certified(s.core.tokenHTTP)
-	if err != nil {
-		return Introspection{}, err
-	}
-	answer, failure := oauth.Send(ctx, rt, call, s.core.now)
+	answer, failure := s.send(ctx, call)
 	if failure != nil {
 		return Introspection{}, newTokenError(withoutGrant(failure))
 	}
 	out := Introspection{Scopes: strings.Fields(answer.Scope), Raw: answer.Raw}
-	if v, _ := oauth.Text(oauth.At(answer.Values, "active")); v == "true" {
+	if v, _ := jsonpath.Text(jsonpath.At(answer.Values, "active")); v == "true" {
 		out.Active = true
 	}
-	out.ExpiresAt = oauth.Moment(oauth.At(answer.Values, "exp"), s.core.now())
+	out.ExpiresAt = oauth.Moment(jsonpath.At(answer.Values, "exp"), s.core.now())
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/internal/wire"
@@ -74,11 +75,11 @@ func (s *Subject) extraFrom(t *spec.AdditionalToken, answer *oauth.Answer, issue
 		if t.ResponseFields[name] == "" {
 			return ""
 		}
-		v, _ := oauth.Text(oauth.At(answer.Values, t.ResponseFields[name]))
+		v, _ := jsonpath.Text(jsonpath.At(answer.Values, t.ResponseFields[name]))
 		return v
 	}
 	out := ExtraToken{AccessToken: NewSecret(text("access_token")), RefreshToken: NewSecret(text("refresh_token"))}
-	if d := expireIn(text("expires_in")); d > 0 {
+	if d := oauth.Lifetime(text("expires_in")); d > 0 {
 		out.ExpiresAt = issued.Add(d).UTC()
 	}
 	return out, !out.AccessToken.IsZero()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/oauth"
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/internal/template"
@@ -61,19 +62,25 @@ func badData(err error) *TokenError {
 
 // send makes a call to the token endpoint once.
 func (s *Subject) send(ctx context.Context, call *oauth.Call) (*oauth.Answer, *oauth.Error) {
-	if s.provider.ClientAuth == spec.ClientAuthPrivateKeyJWT {
-		if err := s.assertClient(call); err != nil {
-			return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
-		}
-	}
-	if err := s.hook(call); err != nil {
-		return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
-	}
-	rt, err := s.certified(s.core.tokenHTTP)
+	out, err := s.identify(call)
 	if err != nil {
 		return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
 	}
-	return oauth.Send(ctx, rt, call, s.core.now)
+	return oauth.Send(ctx, out, call, s.core.now)
+}
+
+// identify completes a call with what says who makes it, and returns the way that it
+// has to go.
+func (s *Subject) identify(call *oauth.Call) (http.RoundTripper, error) {
+	if call.Auth == oauth.ClientAuth(spec.ClientAuthPrivateKeyJWT) {
+		if err := s.assertClient(call); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.hook(call); err != nil {
+		return nil, err
+	}
+	return s.certified(s.core.tokenHTTP)
 }
 
 func (s *Subject) tokenURL(env *template.Env) (*url.URL, error) {
@@ -197,7 +204,7 @@ func (s *Subject) capture(answer *oauth.Answer, callback url.Values) map[string]
 		if answer == nil {
 			return ""
 		}
-		v, _ := oauth.Text(oauth.At(answer.Values, path))
+		v, _ := jsonpath.Text(jsonpath.At(answer.Values, path))
 		return v
 	})
 	for name, v := range s.captureFrom(spec.FromCallback, callback.Get) {
@@ -256,14 +263,6 @@ func (s *Subject) revokeToken(ctx context.Context, access, refresh Secret) error
 		URL: target, Method: r.Method, Format: oauth.Format(r.Body), Header: http.Header{},
 		Params: map[string]any{r.TokenParam: token.Reveal()}, Auth: oauth.ClientAuth(r.Auth), ClientID: id, ClientSecret: secret,
 	}
-	if err := s.hook(call); err != nil {
-		return err
-	}
-	if r.Auth == spec.ClientAuthPrivateKeyJWT {
-		if err := s.assertClient(call); err != nil {
-			return err
-		}
-	}
 	if r.Auth == spec.ClientAuthBearer {
 		call.Auth = oauth.AuthAbsent
 		call.Header.Set("Authorization", "Bearer "+access.Reveal())
@@ -277,11 +276,11 @@ func (s *Subject) revokeToken(ctx context.Context, access, refresh Secret) error
 	if err := expandInto(r.Headers, env, call.Header.Set); err != nil {
 		return err
 	}
-	rt, err := s.certified(s.core.tokenHTTP)
+	out, err := s.identify(call)
 	if err != nil {
 		return err
 	}
-	if failure := oauth.Notify(ctx, rt, call, s.core.now); failure != nil {
+	if failure := oauth.Notify(ctx, out, call, s.core.now); failure != nil {
 		return newTokenError(failure)
 	}
 	return nil

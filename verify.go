@@ -1,22 +1,14 @@
 package tieline
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 
-	"github.com/tieline/tieline/internal/outbound"
 	"github.com/tieline/tieline/internal/spec"
 )
-
-// maxVerifyBody is how much of an answer is read so that the connection can be
-// used again, in bytes. What it says is not looked at.
-const maxVerifyBody = 64 << 10
 
 // VerificationError is what the provider answered to a credential that was
 // tried out. It is an ErrVerification.
@@ -77,49 +69,16 @@ func (s *Subject) verify(ctx context.Context) error {
 
 // tryOut makes one call of a verification. The status is 0 without an answer.
 func (s *Subject) tryOut(ctx context.Context, v *spec.Verification, i int) (int, error) {
-	env := s.env()
-	base, err := v.BaseURL.Expand(env)
+	base, err := v.BaseURL.Expand(s.env())
 	if err != nil {
 		return 0, configError(err)
 	}
-	endpoint, err := v.Endpoints[i].Expand(env)
-	if err != nil {
-		return 0, configError(err)
-	}
-	var body io.Reader
-	if !v.Data.IsZero() {
-		data, err := v.Data.Expand(env)
-		if err != nil {
-			return 0, configError(err)
-		}
-		b, err := json.Marshal(data)
-		if err != nil {
-			return 0, err
-		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, v.Method, joinURL(base, endpoint).String(), body)
+	call := &spec.APICall{URL: v.Endpoints[i], Method: v.Method, Headers: v.Headers, Data: v.Data}
+	answer, err := s.apiAsk(ctx, call, base)
 	if err != nil {
 		return 0, err
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if err := expandInto(v.Headers, env, req.Header.Set); err != nil {
-		return 0, err
-	}
-	if err := s.core.attach(s, req); err != nil {
-		return 0, err
-	}
-	// Not a client that follows redirects: a sign-in page is no good answer, and
-	// another host must not see the credential.
-	resp, err := s.core.apiHTTP.RoundTrip(req)
-	if err != nil {
-		return 0, outbound.SafeError(ctx, err)
-	}
-	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, maxVerifyBody)
-	return resp.StatusCode, nil
+	return answer.status, nil
 }
 
 // joinURL puts a relative reference behind a base URL: its path is appended,

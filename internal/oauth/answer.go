@@ -2,10 +2,10 @@ package oauth
 
 import (
 	"cmp"
-	"encoding/json"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tieline/tieline/internal/jsonpath"
 )
 
 // Fields are dotted paths into the answer of a token endpoint. An empty one
@@ -92,27 +92,27 @@ func parse(body []byte, f Fields, now time.Time) *Answer {
 		return a
 	}
 	values := objects[0]
-	a := &Answer{TokenType: scalar(At(values, f.TokenType)), IDToken: scalar(At(values, f.IDToken))}
-	a.readExpiry(At(values, f.ExpiresAt), At(values, f.ExpiresIn), f, now)
+	a := &Answer{TokenType: scalar(jsonpath.At(values, f.TokenType)), IDToken: scalar(jsonpath.At(values, f.IDToken))}
+	a.readExpiry(jsonpath.At(values, f.ExpiresAt), jsonpath.At(values, f.ExpiresIn), f, now)
 	if raw != nil {
 		a.Values, a.Raw = values, raw
 	}
-	if scope := At(values, f.Scope); scope != nil {
+	if scope := jsonpath.At(values, f.Scope); scope != nil {
 		a.Scope, a.HasScope = scopeText(scope), true
 	}
 	a.readTokens(objects, text, f)
-	a.readError(At(values, f.Error), At(values, f.ErrorDescription))
+	a.readError(jsonpath.At(values, f.Error), jsonpath.At(values, f.ErrorDescription))
 	return a
 }
 
 // readTokens finds the tokens.
 func (a *Answer) readTokens(objects []map[string]any, text string, f Fields) {
 	for _, values := range objects {
-		a.take(scalar(At(values, f.AccessToken)), scalar(At(values, f.RefreshToken)))
+		a.take(scalar(jsonpath.At(values, f.AccessToken)), scalar(jsonpath.At(values, f.RefreshToken)))
 	}
 	for _, path := range f.Alternates {
 		if a.AccessToken == "" {
-			a.alternate(At(objects[0], path), f)
+			a.alternate(jsonpath.At(objects[0], path), f)
 		}
 	}
 	standard := Fields{}.withDefaults()
@@ -190,50 +190,11 @@ func (a *Answer) readError(code, description any) {
 	}
 }
 
-// At walks a dotted path. A name that itself has dots is found too, in
-// preference to the path.
-func At(values map[string]any, path string) any {
-	if v, ok := values[path]; ok {
-		return v
-	}
-	var v any = values
-	for name := range strings.SplitSeq(path, ".") {
-		switch node := v.(type) {
-		case map[string]any:
-			v = node[name]
-		case []any:
-			i, err := strconv.Atoi(name)
-			if err != nil || i < 0 || i >= len(node) {
-				return nil
-			}
-			v = node[i]
-		default:
-			return nil
-		}
-	}
-	return v
-}
-
-// Text is a string, number or boolean found by [At] as text; ok is false for
-// anything else.
-func Text(v any) (text string, ok bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	case bool:
-		return strconv.FormatBool(v), true
-	default:
-		return "", false
-	}
-}
-
 func scalar(v any) string {
 	if _, ok := v.(bool); ok {
 		return ""
 	}
-	s, _ := Text(v)
+	s, _ := jsonpath.Text(v)
 	return s
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/tieline/tieline/internal/jsonpath"
 )
 
 func TestParse(t *testing.T) {
@@ -106,8 +108,8 @@ func TestAt(t *testing.T) {
 	t.Parallel()
 	v := Parse([]byte(`{"a":{"b":[{"c":"x"}]},"a.b":"flat","n":5,"t":true}`), Fields{}, now()).Values
 	for path, want := range map[string]string{"a.b": "flat", "a.b.0.c": "x", "n": "5", "t": "true", "a.b.1.c": "", "a.b.x": "", "n.x": "", "": ""} {
-		if got, _ := Text(At(v, path)); got != want {
-			t.Errorf("At(%q) = %q, want %q", path, got, want)
+		if got, _ := jsonpath.Text(jsonpath.At(v, path)); got != want {
+			t.Errorf("jsonpath.At(%q) = %q, want %q", path, got, want)
 		}
 	}
 }

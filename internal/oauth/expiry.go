@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -81,6 +82,26 @@ func jwtExpiry(token string, now time.Time) time.Time {
 	return moment(claims.Exp, ExpiresUnix, now)
 }
 
+// Lifetime reads how long something lives: a number of seconds, a duration of Go, or
+// words such as "2 days". It is 0 if v is none that a token could have.
+func Lifetime(v any) time.Duration { return Fields{}.lifetime(v) }
+
+// lifeWords are durations that Go does not read.
+var lifeWords = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) *(s|m|h|d|w|sec|second|seconds|min|minute|minutes|hour|hours|day|days|week|weeks)$`)
+
+func inWords(s string) time.Duration {
+	m := lifeWords.FindStringSubmatch(strings.ToLower(s))
+	if m == nil {
+		return 0
+	}
+	unit := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}[m[2][0]]
+	n, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		return 0
+	}
+	return scaled(n, unit)
+}
+
 // lifetime reads expires_in in the unit that the provider counts in.
 func (f Fields) lifetime(v any) time.Duration {
 	s := strings.TrimSpace(scalar(v))
@@ -95,7 +116,10 @@ func (f Fields) lifetime(v any) time.Duration {
 	if n, ferr := strconv.ParseFloat(s, 64); ferr == nil {
 		d, err = scaled(n, unit), nil
 	}
-	if err != nil || d <= 0 || d > maxLifetime {
+	if err != nil {
+		return inWords(s)
+	}
+	if d <= 0 || d > maxLifetime {
 		return 0
 	}
 	return d

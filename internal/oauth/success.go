@@ -1,5 +1,7 @@
 package oauth
 
+import "github.com/tieline/tieline/internal/jsonpath"
+
 // Test is what is asked of a value.
 type Test string
 
@@ -32,9 +34,9 @@ func (s Success) check(a *Answer, body []byte) (ok bool, code string) {
 	}
 	var v any
 	if values := a.Values; values != nil {
-		v = At(values, s.Path)
+		v = jsonpath.At(values, s.Path)
 	} else if objects, _ := parseWhole(decodeText(body), maxNested); len(objects) > 0 {
-		v = At(objects[0], s.Path)
+		v = jsonpath.At(objects[0], s.Path)
 	} else if found := scan(decodeText(body), s.Path); found != "" {
 		v = found
 	} else if a.AccessToken != "" {
@@ -46,12 +48,12 @@ func (s Success) check(a *Answer, body []byte) (ok bool, code string) {
 	if a.ErrorCode != "" {
 		return false, a.ErrorCode
 	}
-	text, _ := Text(v)
+	text, _ := jsonpath.Text(v)
 	return false, ErrorCode(text)
 }
 
 func (s Success) holds(v any) bool {
-	text, scalar := Text(v)
+	text, scalar := jsonpath.Text(v)
 	switch s.Test {
 	case TestEquals:
 		return scalar && text == s.Want
@@ -73,6 +75,6 @@ func blank(v any) bool {
 	case map[string]any:
 		return len(v) == 0
 	}
-	text, _ := Text(v)
+	text, _ := jsonpath.Text(v)
 	return text == "" || text == "false"
 }

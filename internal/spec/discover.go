@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"mime"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/tieline/tieline/internal/jsonpath"
 	"github.com/tieline/tieline/internal/template"
 )
 
@@ -46,7 +46,7 @@ func (d *Discovery) Read(answer any, env *template.Env) (map[string]string, erro
 
 // pick returns the element that is selected.
 func (s *Select) pick(answer any, env *template.Env) (any, error) {
-	list, ok := valueAt(answer, s.Path).([]any)
+	list, ok := jsonpath.At(answer, s.Path).([]any)
 	if !ok {
 		return nil, errors.New("the answer has no list where one is expected")
 	}
@@ -60,7 +60,7 @@ func (s *Select) pick(answer any, env *template.Env) (any, error) {
 	}
 	matches := slices.DeleteFunc(slices.Clone(list), func(element any) bool {
 		for i, w := range s.Where {
-			if !w.holds(valueAt(element, w.Path), want[i]) {
+			if !w.holds(jsonpath.At(element, w.Path), want[i]) {
 				return true
 			}
 		}
@@ -76,7 +76,7 @@ func (s *Select) pick(answer any, env *template.Env) (any, error) {
 }
 
 func (c Condition) holds(v any, want string) bool {
-	text, ok := scalarText(v)
+	text, ok := jsonpath.Text(v)
 	if !ok {
 		return false
 	}
@@ -95,7 +95,7 @@ func (c Condition) holds(v any, want string) bool {
 
 // read returns the value, "" when there is none.
 func (v DiscoveredValue) read(answer any) string {
-	text, _ := scalarText(valueAt(answer, v.Path))
+	text, _ := jsonpath.Text(jsonpath.At(answer, v.Path))
 	if v.Pattern != nil {
 		m := v.Pattern.FindStringSubmatch(text)
 		if m == nil {
@@ -144,54 +144,10 @@ func (e Expect) Holds(status int, contentType string, body []byte) bool {
 	if dec.Decode(&answer) != nil {
 		return false
 	}
-	v := valueAt(answer, e.Path)
-	text, scalar := scalarText(v)
+	v := jsonpath.At(answer, e.Path)
+	text, scalar := jsonpath.Text(v)
 	if e.HasEquals {
 		return scalar && text == e.Equals
 	}
 	return v != nil
-}
-
-// valueAt walks a dotted path, in which a number is a place in a list. A name
-// that itself has dots is found too, in preference to the path. The empty path is
-// the value itself.
-func valueAt(v any, path string) any {
-	if path == "" {
-		return v
-	}
-	if m, ok := v.(map[string]any); ok {
-		if found, ok := m[path]; ok {
-			return found
-		}
-	}
-	for name := range strings.SplitSeq(path, ".") {
-		switch node := v.(type) {
-		case map[string]any:
-			v = node[name]
-		case []any:
-			i, err := strconv.Atoi(name)
-			if err != nil || i < 0 || i >= len(node) {
-				return nil
-			}
-			v = node[i]
-		default:
-			return nil
-		}
-	}
-	return v
-}
-
-// scalarText is a single value as text.
-func scalarText(v any) (text string, ok bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
-	case bool:
-		return strconv.FormatBool(v), true
-	}
-	return "", false
 }
