@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/hmac"
 	"errors"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/store"
 )
 
@@ -35,12 +38,12 @@ func (c *core) complete(ctx context.Context, binding string, callback url.Values
 	if isClosed(c.flights.stopping()) {
 		return Connection{}, ErrClosed // while the state is not used up
 	}
-	row, a, err := c.pending(ctx, binding, callback)
+	row, a, name, err := c.pending(ctx, binding, callback)
 	if err != nil {
 		return Connection{}, err
 	}
 	i, err := c.integrationByID(ctx, row.Parent)
-	if errors.Is(err, store.ErrNotFound) || err == nil && i.rec.Deleting {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (i.rec.Deleting || !isStateOf(i.entry, name)) {
 		err = ErrState
 	}
 	if err != nil {
@@ -69,8 +72,17 @@ func (c *core) complete(ctx context.Context, binding string, callback url.Values
 }
 
 // pending finds the authorization that a callback is for.
-func (c *core) pending(ctx context.Context, binding string, callback url.Values) (store.Row, *authorization, error) {
-	return c.pendingOf(ctx, binding, stateOf(callback))
+func (c *core) pending(ctx context.Context, binding string, callback url.Values) (row store.Row, a *authorization, name string, err error) {
+	err = ErrState
+	for _, name = range statesIn(callback) {
+		if len(callback[name]) != 1 {
+			continue
+		}
+		if row, a, err = c.pendingOf(ctx, binding, callback.Get(name)); !errors.Is(err, ErrState) {
+			break
+		}
+	}
+	return row, a, name, err
 }
 
 // pendingOf finds the authorization that has this state and is of this browser.
@@ -99,18 +111,33 @@ func (c *core) pendingOf(ctx context.Context, binding, state string) (store.Row,
 	return store.Row{}, nil, ErrState
 }
 
-// stateOf finds the state in a callback. Some providers have a name of their own for
-// it, and who the provider is, only the state tells.
-func stateOf(callback url.Values) string {
-	for _, name := range []string{"state", "payload", "customField"} {
-		if values, ok := callback[name]; ok {
-			if len(values) != 1 {
-				return ""
-			}
-			return values[0]
+// maxStates bounds how many parameters of a callback are tried as its state.
+const maxStates = 8
+
+// statesIn are the names of the parameters that could be the state: the one that is
+// called so, or else whatever looks like one. Some providers have a name of their
+// own for it, and who the provider is, only the state tells.
+func statesIn(callback url.Values) []string {
+	if _, ok := callback[stateParam]; ok {
+		return []string{stateParam}
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(callback)) {
+		if len(callback.Get(name)) == bindingLength && len(names) < maxStates {
+			names = append(names, name)
 		}
 	}
-	return ""
+	return names
+}
+
+const stateParam = "state"
+
+// usualStates are the other names that the format knows without an entry saying so.
+var usualStates = []string{"payload", "customField"}
+
+// isStateOf says whether a provider brings the state under this name.
+func isStateOf(e *spec.Entry, name string) bool {
+	return name == stateParam || name == e.StateParam || e.StateParam == stateParam && slices.Contains(usualStates, name)
 }
 
 func (c *core) bound(binding string, want []byte) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tieline/tieline/providertest"
+	"github.com/tieline/tieline/store"
 )
 
 func TestCompleteOnce(t *testing.T) {
@@ -209,5 +211,32 @@ func TestIntegrationDeletedMeanwhile(t *testing.T) {
 	}
 	if rows := append(w.rows(kindConnection), w.rows(kindAuthorization)...); len(rows) != 0 {
 		t.Errorf("%d rows are left", len(rows))
+	}
+}
+
+// A provider that has a name of its own for the state, which its entry says, brings
+// it under that name and no other.
+func TestStateUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	const entry = "  auth_mode: OAUTH2\n  authorization_url: https://e.example.com/a\n  token_url: https://e.example.com/t\n  state_param_in_callback: ticket\n"
+	c := clientOf(t, &store.Memory{}, entry, answering(func(r *http.Request, _ string) *http.Response {
+		return jsonResponse(r, 200, `{"access_token":"AT"}`)
+	}))
+	if _, err := c.Integrations.Create(t.Context(), Integration{Key: "k", Provider: "acme", App: app("id")}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]error{"ticket": nil, "state": nil, "payload": ErrState, "other": ErrState} {
+		a, err := c.Connections.Authorize(t.Context(), "k", AuthorizeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(a.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		callback := url.Values{"code": {"c"}, name: {u.Query().Get("state")}}
+		if _, err := c.Connections.Complete(t.Context(), a.Binding.Reveal(), callback); !errors.Is(err, want) {
+			t.Errorf("under %q: %v, want %v", name, err, want)
+		}
 	}
 }

@@ -198,6 +198,22 @@ func (c *core) registerApp(ctx context.Context, e *spec.Entry, in Integration) (
 	return &OAuthApp{ClientID: reg.ClientID, ClientSecret: NewSecret(reg.ClientSecret.Reveal())}, nil
 }
 
+// ClientDocument returns the document that an application serves at the URL clientID,
+// which it then uses as its client ID with servers that read such documents
+// (draft-ietf-oauth-client-id-metadata-document). name is shown to users. The errors
+// are a [*FieldError] for a Client without a CallbackURL, and a [*DiscoveryError] for
+// a URL that cannot be a client ID.
+func (m *Integrations) ClientDocument(clientID, name string) ([]byte, error) {
+	if m.core.callback == "" {
+		return nil, opError("integrations: client document", &FieldError{Field: "CallbackURL", Reason: "is required in the Config"}, clientID)
+	}
+	b, err := discover.ClientDocument(clientID, []string{m.core.callback}, name)
+	if err != nil {
+		return nil, opError("integrations: client document", discoveryError(err), clientID)
+	}
+	return b, nil
+}
+
 // textsOr is a list of texts in a provider's data, or what stands in for it.
 func textsOr(m spec.Map, name string, def ...string) []string {
 	v, ok := m.Get(name)

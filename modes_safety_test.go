@@ -244,3 +244,114 @@ func TestLookUpFails(t *testing.T) {
 		t.Errorf("bob: %v", err)
 	}
 }
+
+// A look-up whose host a callback chose gets no credential.
+func TestLookUpElsewhereGetsNoCredential(t *testing.T) {
+	t.Parallel()
+	const entry = "  auth_mode: OAUTH2\n  authorization_url: https://e.example.com/a\n  token_url: https://e.example.com/t\n" +
+		"  redirect_uri_metadata: [shop]\n  connection_config: {shop: {type: string, title: Shop, format: hostname, automated: true}}\n" +
+		"  discovery:\n    - {url: 'https://${connectionConfig.shop}/me', values: {tenant: id}}\n    - {url: 'https://login.example.com/me', values: {login: id}}\n" +
+		"  proxy: {base_url: 'https://api.example.com'}\n"
+	sent := map[string]string{}
+	c := clientOf(t, &store.Memory{}, entry, answering(func(r *http.Request, _ string) *http.Response {
+		if r.URL.Path == "/t" {
+			return jsonResponse(r, 200, `{"access_token":"AT"}`)
+		}
+		sent[r.URL.Host] = r.Header.Get("Authorization")
+		return jsonResponse(r, 200, `{"id":"T1"}`)
+	}))
+	if _, err := c.Integrations.Create(t.Context(), Integration{Key: "k", Provider: "acme", App: app("id")}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := c.Connections.Authorize(t.Context(), "k", AuthorizeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	callback := url.Values{"code": {"c"}, "shop": {"evil.example.net"}, "state": {u.Query().Get("state")}}
+	if _, err := c.Connections.Complete(t.Context(), a.Binding.Reveal(), callback); err != nil {
+		t.Fatal(err)
+	}
+	if got, asked := sent["evil.example.net"]; !asked || got != "" {
+		t.Errorf("the host of the callback was asked: %t, with %q", asked, got)
+	}
+	if got := sent["login.example.com"]; got != "Bearer AT" {
+		t.Errorf("the provider's own other host got %q", got)
+	}
+}
+
+// shout is a mode of one provider's own.
+type shout struct{ oauth2Mode }
+
+func (shout) Attach(_ context.Context, _ *Subject, req *http.Request) error {
+	req.Header.Set("X-Shout", "LOUD")
+	return nil
+}
+
+// A single provider's mode goes before that of its entry.
+func TestModeOfOneProvider(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{config: func(c *Config) { c.ProviderModes = map[string]Mode{"acme": shout{}} }})
+	w.integration("acme", "acme")
+	w.connect("acme", "alice")
+	got := ""
+	w.core.apiHTTP = answering(func(r *http.Request, _ string) *http.Response {
+		got = r.Header.Get("X-Shout") + r.Header.Get("Authorization")
+		return jsonResponse(r, 200, `{}`)
+	})
+	if _, err := w.Connections.HTTPClient("acme", "alice").Get("/me"); err != nil || got != "LOUD" {
+		t.Errorf("the API got %q, %v", got, err)
+	}
+}
+
+// The plugin's password is changed in the integration, and connections go on.
+func TestPluginPasswordChanges(t *testing.T) {
+	t.Parallel()
+	const entry = "  auth_mode: INSTALL_PLUGIN\n  auth_type: BASIC\n  redirect_uri_metadata: [site]\n  proxy: {base_url: 'https://api.example.com'}\n"
+	got := ""
+	c := clientOf(t, &store.Memory{}, entry, answering(func(r *http.Request, _ string) *http.Response {
+		_, got, _ = r.BasicAuth()
+		return jsonResponse(r, 200, `{}`)
+	}))
+	plugin := &PluginApp{AppLink: "https://e.example.com/plugin", Username: "u", Password: NewSecret("old")}
+	if _, err := c.Integrations.Create(t.Context(), Integration{Key: "k", Provider: "acme", App: plugin}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := c.Connections.Authorize(t.Context(), "k", AuthorizeOptions{ConnectionID: "alice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Connections.Complete(t.Context(), a.Binding.Reveal(), url.Values{"site": {"s"}, "payload": {u.Query().Get("payload")}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Integrations.Update(t.Context(), "k", func(i *Integration) error {
+		i.App = &PluginApp{AppLink: plugin.AppLink, Username: "u", Password: NewSecret("new")}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Connections.HTTPClient("k", "alice").Get("/me"); err != nil || got != "new" {
+		t.Errorf("the API got the password %q, %v", got, err)
+	}
+}
+
+func TestClientDocument(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	b, err := w.Integrations.ClientDocument("https://app.example.com/client.json", "App")
+	if err != nil || !strings.Contains(string(b), testCallback) || !strings.Contains(string(b), `"client_id":"https://app.example.com/client.json"`) {
+		t.Errorf("ClientDocument = %s, %v", b, err)
+	}
+	var failure *DiscoveryError
+	if _, err := w.Integrations.ClientDocument("http://app.example.com/client.json", "App"); !errors.As(err, &failure) {
+		t.Errorf("for plain http: %v", err)
+	}
+}
