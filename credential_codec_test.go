@@ -63,3 +63,12 @@ func fillFields(v reflect.Value, n *int) {
 		}
 	}
 }
+
+// Credentials that have no token are told apart by the rest.
+func TestSameCredentialWithoutToken(t *testing.T) {
+	t.Parallel()
+	a, b := &AWS{AccessKeyID: "A", SecretAccessKey: NewSecret("s")}, &AWS{AccessKeyID: "B", SecretAccessKey: NewSecret("s")}
+	if sameCredential(a, b) || !sameCredential(a, a) {
+		t.Error("two keys without a session token are the same, or one is not the same as itself")
+	}
+}

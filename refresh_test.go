@@ -161,6 +161,7 @@ func TestDeadGrant(t *testing.T) {
 		if n := w.provider.Stats().RefreshRejected; n != 2 {
 			t.Errorf("the provider was asked %d times about a dead grant", n)
 		}
+		synctest.Wait() // callers are answered before the event is told
 		if n := w.events.count(EventReauthRequired); n != 1 {
 			t.Errorf("%d events", n)
 		}
