@@ -34,7 +34,7 @@ func mutants() []mutant {
 		{"a save is made twice", "a store error", "refresh_save.go", "case s.TokenFence == got.fence:\n\t\treturn nil", "case false:\n\t\treturn nil"},
 		{"a save needs the lease", "a pause", "refresh_save.go", "case s.TokenFence > got.fence:", "case s.TokenFence > got.fence, s.Holder != got.holder:"},
 		{"a token of a deleted connection is kept", "a delete", "refresh_save.go", "a.revokeOrphan(got.cred)\n\t\t\treturn err", "return err"},
-		{"reconnecting takes no fence", "a reconnect and a store error", "connection_create.go", "st.Fence++\n\tst.TokenFence = st.Fence", "st.Fence++\n\tst.TokenFence++"},
+		{"reconnecting takes no fence", "a reconnect and a store error", "connection_put.go", "st.Fence++\n\tst.TokenFence = st.Fence", "st.Fence++\n\tst.TokenFence++"},
 		{"a refusal is believed at once", "a crash", "refresh_exchange.go", "if before == 0 {", "if false {"},
 		{"an exchange ends with its caller", "two processes, two callers each", "refresh_flight.go", "run(f)\n\t})", "run(f)\n\t\tf.ready = make(chan struct{})\n\t})"},
 	}
