@@ -172,7 +172,7 @@ func fieldsOf(f map[string]string, unit time.Duration) oauth.Fields {
 }
 
 func success(s spec.Success) oauth.Success {
-	return oauth.Success{Path: s.Path, Test: oauth.Test(s.Test), Want: s.Want}
+	return oauth.Success{Path: s.Path, Test: oauth.Test(s.Test), Want: s.Want, Status: s.Status}
 }
 
 // expiry is when a token expires that was asked for at issued. fallback is for

@@ -129,14 +129,17 @@ func (c *checker) successKey(path string, s *RawSuccess) {
 	if s == nil {
 		return
 	}
-	if s.Path == "" {
-		c.reject(path, "missing-key", "nothing says where in the answer to look: path")
+	if s.Status != 0 && (s.Status < 200 || s.Status > 299) {
+		c.reject(path+".status", "bad-value", "no other status than one of 2xx can be a success")
 	}
 	tests := 0
 	for _, there := range []bool{s.Equals != nil, s.NotEquals != nil, s.Present != nil} {
 		if there {
 			tests++
 		}
+	}
+	if s.Path == "" && (s.Status == 0 || tests > 0) {
+		c.reject(path, "missing-key", "nothing says where in the answer to look: path")
 	}
 	if tests > 1 {
 		c.reject(path, "bad-value", "only one of equals, not_equals and present can be asked")

@@ -91,8 +91,9 @@ func success(raw *RawSuccess) Success {
 	if raw == nil {
 		return Success{}
 	}
-	out := Success{Path: raw.Path}
+	out := Success{Path: raw.Path, Status: int(raw.Status)}
 	switch {
+	case raw.Path == "":
 	case raw.Equals != nil:
 		out.Test, out.Want = "equals", *raw.Equals
 	case raw.NotEquals != nil:

@@ -28,6 +28,9 @@ var dialectTable = []struct {
 	{"a success", oauth2 + "  success: {path: ok, equals: true}\n", nil},
 	{"a success that only has to be there", oauth2 + "  success: {path: ok}\n", nil},
 	{"a success of nothing", oauth2 + "  success: {equals: \"0\", present: false}\n", []string{"6 a success rejected missing-key", "6 a success rejected bad-value"}},
+	{"a success at a status", oauth2 + "  success: {status: 201}\n  refresh: {success: {status: 200, path: ok}}\n", nil},
+	{"successes of odd statuses", oauth2 + "  success: {status: 302}\n  refresh: {success: {status: 201, present: true}}\n", []string{
+		"6 a success.status rejected bad-value", "7 a refresh.success rejected missing-key"}},
 	{"a misspelt success", oauth2 + "  success: {path: ok, equal: \"0\"}\n", []string{"6 a success.equal doubtful unknown-key"}},
 	{"an expiry", oauth2 + "  response_fields: {expires_at: end, id_token: id}\n  expires_at_format: unix_ms\n  expiry: jwt\n  expires_in_unit: hours\n", nil},
 	{"odd expiries", oauth2 + "  response_fields: {expires_at: end}\n  expires_at_format: iso\n  expiry: token\n  expires_in_unit: weeks\n", []string{

@@ -5,6 +5,7 @@ package spec
 
 // RawSuccess is the success key; see [Success].
 type RawSuccess struct {
+	Status    int64   `yaml:"status" json:"status,omitempty"`
 	Path      string  `yaml:"path" json:"path,omitempty"`
 	Equals    *string `yaml:"equals" json:"equals,omitempty"`
 	NotEquals *string `yaml:"not_equals" json:"not_equals,omitempty"`
