@@ -105,6 +105,20 @@ var (
 	walmartAgain = walmartHeaders(basicAgain)
 )
 
+// absorbFirst has a nonce and the headers of the API.
+func absorbFirst(in providertest.Inputs) wantedCall {
+	w := changed(formFirst, map[string]string{"nonce": aUUID})(in)
+	w.header = map[string]string{"x-api-key": in.Config["restApiKey"], "x-api-version": "v1"}
+	return w
+}
+
+// absorbAgain has the scopes in addition.
+func absorbAgain(in providertest.Inputs) wantedCall {
+	w := changed(formAgain, map[string]string{"nonce": aUUID, "scope": theScope})(in)
+	w.header = absorbFirst(in).header
+	return w
+}
+
 // agiloftAgain has the beginning of the secret under a name of its own.
 func agiloftAgain(in providertest.Inputs) wantedCall {
 	return changed(lacking(formAgain, "client_id", "client_secret"), map[string]string{"md5_secret": in.ClientSecret[:20]})(in)
@@ -179,6 +193,12 @@ func walmartHeaders(f request) request {
 
 func pairAnswer(_ *codedProvider, _ bool, access, refresh string) (int, any) {
 	return http.StatusOK, map[string]any{"access_token": access, "refresh_token": refresh, "expires_in": 3600, "token_type": "bearer"}
+}
+
+// created is an answer at another status than 200.
+func created(c *codedProvider, again bool, access, refresh string) (int, any) {
+	_, body := pairAnswer(c, again, access, refresh)
+	return http.StatusCreated, body
 }
 
 func withoutExpiry(_ *codedProvider, _ bool, access, refresh string) (int, any) {

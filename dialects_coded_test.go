@@ -22,6 +22,7 @@ import (
 // for. They are played as that system's code and the vendors' documentation have
 // them, whatever the client sends.
 var codedProviders = map[string]func(*providertest.Dialect){
+	"absorb-lms":         (&codedSpec{plain: true, first: absorbFirst, again: absorbAgain, answer: created}).play,
 	"agiloft":            (&codedSpec{plain: true, unsaid: true, first: agiloftFirst, again: agiloftAgain, keeps: true}).play,
 	"apollo":             func(d *providertest.Dialect) { d.Override.API = signedIn },
 	"clover":             (&codedSpec{plain: true, first: cloverFirst, again: cloverAgain, answer: cloverAnswer}).play,
@@ -64,6 +65,7 @@ const (
 	theRefresh  = "<refresh>"
 	theAccess   = "<access>"
 	theState    = "<state>"
+	theScope    = "<scope>"
 	aUUID       = "<uuid>"
 )
 
@@ -97,10 +99,10 @@ type codedProvider struct {
 	codedSpec
 	*providertest.Dialect
 
-	code, redirect, challenge, state string
-	spent                            bool
-	access, refresh                  string
-	until                            time.Time // of a token that is prolonged
+	code, redirect, challenge, state, scope string
+	spent                                   bool
+	access, refresh                         string
+	until                                   time.Time // of a token that is prolonged
 }
 
 func (s *codedSpec) play(d *providertest.Dialect) {
@@ -121,7 +123,7 @@ func (c *codedProvider) visit(u *url.URL) (url.Values, error) {
 			c.redirect = v
 		}
 	}
-	c.state = q.Get("state")
+	c.state, c.scope = q.Get("state"), q.Get("scope")
 	text := u.String()
 	if c.plain {
 		if q.Has("code_challenge") || q.Has("code_challenge_method") {
@@ -239,6 +241,8 @@ func (c *codedProvider) value(want, actual string) string {
 		return c.access
 	case theState:
 		return c.state
+	case theScope:
+		return c.scope
 	case aUUID:
 		if anyUUID.MatchString(actual) {
 			return actual

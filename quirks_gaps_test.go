@@ -5,7 +5,6 @@ package tieline
 var knownGaps = map[string]quirkGap{
 	"07b-redirect-uri-in-query-and-json-body": {"complete", "the redirect URI is in the query and not in the body as well"},
 	"15-signed-token-request":                 {"complete, call, credential, call 2", "the request is not signed, and the answer not read"},
-	"28-headers-at-token-endpoint":            {"call 2", "neither the nonce nor a scope is sent at the refresh"},
 	"34-access-token-is-its-own-refresh":      {"complete", "the redirect URI is in the query and not in the body as well"},
 	"38b-second-token-of-the-application":     {"complete, call", "there is no second token"},
 	"46-introspection-instead-of-lifetime":    {"complete, call, call 2", "the token is asked about once, after it was given, and not before each use"},

@@ -30,6 +30,7 @@ func refreshPolicy(p *Provider) Refresh {
 		ClientAuth: cmp.Or(ClientAuth(raw.ClientAuth), clientAuth(p)),
 		Method:     cmp.Or(strings.ToUpper(raw.Method), strings.ToUpper(p.TokenRequestMethod), "POST"),
 		Success:    success(cmp.Or(raw.Success, p.Success)),
+		Scope:      raw.Scope,
 		Keep:       raw.Keep,
 		Introspect: raw.Introspect,
 	}

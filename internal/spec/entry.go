@@ -214,6 +214,7 @@ type Refresh struct {
 	Method     string
 	Headers    []Param
 	TokenParam string // GrantExchange: the parameter with the access token
+	Scope      bool   // the scopes of the connection are sent again (RFC 6749 section 6)
 
 	// The answer.
 	Success    Success

@@ -28,6 +28,9 @@ var dialectTable = []struct {
 	{"a success", oauth2 + "  success: {path: ok, equals: true}\n", nil},
 	{"a success that only has to be there", oauth2 + "  success: {path: ok}\n", nil},
 	{"a success of nothing", oauth2 + "  success: {equals: \"0\", present: false}\n", []string{"6 a success rejected missing-key", "6 a success rejected bad-value"}},
+	{"a scope again", oauth2 + "  refresh: {scope: true}\n", nil},
+	{"a scope again that is there", oauth2 + "  refresh: {scope: true}\n  refresh_params: {scope: all}\n", []string{"6 a refresh.scope doubtful no-effect"}},
+	{"a scope without a refresh", oauth2 + "  refresh: {grant: none, scope: true}\n", []string{"6 a refresh.scope doubtful no-effect"}},
 	{"a success at a status", oauth2 + "  success: {status: 201}\n  refresh: {success: {status: 200, path: ok}}\n", nil},
 	{"successes of odd statuses", oauth2 + "  success: {status: 302}\n  refresh: {success: {status: 201, present: true}}\n", []string{
 		"6 a success.status rejected bad-value", "7 a refresh.success rejected missing-key"}},

@@ -82,6 +82,7 @@ type RawRefresh struct {
 	Method     string            `yaml:"method" json:"method,omitempty"`
 	Headers    Map               `yaml:"headers" json:"headers,omitzero"`
 	TokenParam string            `yaml:"token_param" json:"token_param,omitempty"`
+	Scope      bool              `yaml:"scope" json:"scope,omitempty"`
 
 	// The answer.
 	Success        *RawSuccess `yaml:"success" json:"success,omitempty"`
