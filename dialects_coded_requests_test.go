@@ -142,10 +142,9 @@ func figmaAgain(in providertest.Inputs) wantedCall {
 	return asJSON(lacking(basicAgain, "grant_type"))(in)
 }
 
-// facebookFirst has the redirect URI in the query. In the reference system it is
-// in the body as well; the vendor takes it from either.
+// facebookFirst has the redirect URI in the query and in the body.
 func facebookFirst(in providertest.Inputs) wantedCall {
-	w := asJSON(changed(formFirst, map[string]string{"redirect_uri": "", "code_verifier": theVerifier}))(in)
+	w := asJSON(changed(formFirst, map[string]string{"code_verifier": theVerifier}))(in)
 	w.query = map[string]string{"redirect_uri": theRedirect}
 	return w
 }

@@ -34,7 +34,8 @@ func (s *Subject) tokenCall() (*oauth.Call, error) {
 		URL: target, Method: e.TokenMethod, Format: oauth.Format(e.BodyFormat), Header: http.Header{},
 		Params: map[string]any{}, Names: e.TokenParamNames,
 		Auth: oauth.ClientAuth(e.ClientAuth), ClientID: id, ClientSecret: secret,
-		Fields: responseFields(e), QueryParams: e.TokenQueryParams, Success: success(e.Success),
+		Fields: responseFields(e), QueryParams: e.TokenQueryParams, RepeatedParams: e.TokenRepeatedParams,
+		Success: success(e.Success),
 	}
 	for _, r := range e.Refresh.Errors {
 		call.Rules = append(call.Rules, oauth.Rule{Status: int(r.Status), Code: r.Code, Class: oauth.Class(r.Class)})

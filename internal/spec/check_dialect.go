@@ -105,14 +105,29 @@ func (c *checker) paths(key string, fields map[string]string) {
 	}
 }
 
-// queryParams checks token_query_params.
+// queryParams checks token_query_params and token_repeated_params.
 func (c *checker) queryParams() {
 	p := c.p
 	if len(p.TokenQueryParams) > 0 && p.BodyFormat == "query" {
 		c.doubt("token_query_params", "no-effect", "with body_format query all parameters are in the query")
 	}
-	for i, name := range p.TokenQueryParams {
-		path := fmt.Sprintf("token_query_params[%d]", i)
+	if len(p.TokenRepeatedParams) > 0 && p.BodyFormat == "query" {
+		c.doubt("token_repeated_params", "no-effect", "with body_format query all parameters are in the query, and once")
+	}
+	c.queryNames("token_query_params", p.TokenQueryParams)
+	c.queryNames("token_repeated_params", p.TokenRepeatedParams)
+	for i, name := range p.TokenRepeatedParams {
+		if slices.Contains(p.TokenQueryParams, name) {
+			c.doubt(fmt.Sprintf("token_repeated_params[%d]", i), "no-effect", "token_query_params takes the parameter out of the body")
+		}
+	}
+}
+
+// queryNames checks the names of parameters that go into the query.
+func (c *checker) queryNames(key string, names []string) {
+	p := c.p
+	for i, name := range names {
+		path := fmt.Sprintf("%s[%d]", key, i)
 		_, first := p.TokenParams.Get(name)
 		_, later := p.RefreshParams.Get(name)
 		switch {

@@ -22,6 +22,10 @@ var dialectTable = []struct {
 	{"query parameters that are not there", oauth2 + "  token_query_params: [redirect_url, code_verifier, client_secret]\n", []string{
 		"6 a token_query_params[0] doubtful bad-value", "6 a token_query_params[1] doubtful secret-in-url", "6 a token_query_params[2] doubtful secret-in-url"}},
 	{"query parameters beside a query", oauth2 + "  token_query_params: [redirect_uri]\n  body_format: query\n", []string{"6 a token_query_params doubtful no-effect"}},
+	{"repeated parameters", oauth2 + "  token_repeated_params: [redirect_uri]\n  token_query_params: [grant_type]\n", nil},
+	{"odd repeated parameters", oauth2 + "  token_repeated_params: [redirect_url, client_secret, scope]\n  token_query_params: [scope]\n", []string{
+		"6 a token_repeated_params[0] doubtful bad-value", "6 a token_repeated_params[1] doubtful secret-in-url", "6 a token_repeated_params[2] doubtful no-effect"}},
+	{"repeated parameters beside a query", oauth2 + "  token_repeated_params: [redirect_uri]\n  body_format: query\n", []string{"6 a token_repeated_params doubtful no-effect"}},
 	{"the secret as user name", oauth2 + "  client_auth: basic_secret\n  revocation: {url: https://example.com/revoke, auth: basic_secret}\n  introspection: {url: https://example.com/i, auth: basic_secret}\n", nil},
 	{"a misspelt place of the secret", oauth2 + "  client_auth: secret_basic\n", []string{"6 a client_auth rejected bad-value"}},
 

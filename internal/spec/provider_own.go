@@ -28,6 +28,7 @@ type OwnKeys struct {
 	StateParamInCallback    string            `yaml:"state_param_in_callback" json:"state_param_in_callback,omitempty"`
 	TokenParamNames         map[string]string `yaml:"token_param_names" json:"token_param_names,omitempty"`
 	TokenQueryParams        []string          `yaml:"token_query_params" json:"token_query_params,omitempty"`
+	TokenRepeatedParams     []string          `yaml:"token_repeated_params" json:"token_repeated_params,omitempty"`
 	ResponseFields          map[string]string `yaml:"response_fields" json:"response_fields,omitempty"`
 	ExpiresAtFormat         string            `yaml:"expires_at_format" json:"expires_at_format,omitempty"`
 	Expiry                  string            `yaml:"expiry" json:"expiry,omitempty"`
