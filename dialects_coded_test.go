@@ -44,6 +44,7 @@ var codedProviders = map[string]func(*providertest.Dialect){
 	"microsoft-admin":    (&codedSpec{plain: true, unsaid: true, first: adminFirst, again: adminFirst, answer: accessOnly, consent: adminConsent}).play,
 	"posthog-oauth":      (&codedSpec{first: publicFirst, again: publicAgain}).play,
 	"sentry-oauth":       (&codedSpec{first: sentryFirst, again: sentryAgain, answer: sentryAnswer}).play,
+	"shopline-oauth":     shopline,
 	"slack":              (&codedSpec{plain: true, first: formFirst, again: formAgain, answer: slackAnswer}).play,
 	"stripe-app":         (&codedSpec{plain: true, first: stripeFirst, again: stripeAgain, answer: withoutExpiry}).play,
 	"stripe-app-sandbox": (&codedSpec{plain: true, first: stripeFirst, again: stripeAgain, answer: withoutExpiry}).play,

@@ -49,6 +49,9 @@ func (s *Subject) tokenCall() (*oauth.Call, error) {
 			call.Header.Set(p.Name, v)
 		}
 	}
+	if e.TokenSignature != nil {
+		call.Sign = s.signTokenRequest
+	}
 	if secret == "" && e.AuthMode.IsMCP() {
 		call.Auth = oauth.AuthNone // a client that registered itself has none
 	}

@@ -58,6 +58,10 @@ type Call struct {
 	// RepeatedParams are those that go into the URL and are in the body as well.
 	RepeatedParams []string
 
+	// Sign adds to the header what depends on the body, such as a signature; nil
+	// adds nothing.
+	Sign func(body []byte, header http.Header) error
+
 	Auth         ClientAuth // empty: AuthBody
 	ClientID     string
 	ClientSecret string
@@ -101,6 +105,9 @@ func (c *Call) request(ctx context.Context) (*http.Request, error) {
 		return nil, errors.New("oauth: the token endpoint's URL cannot be used")
 	}
 	req.GetBody = nil
+	if err := c.sign(req, header); err != nil {
+		return nil, err
+	}
 	if contentType != "" && header.Get("Content-Type") == "" {
 		header.Set("Content-Type", contentType)
 	}
@@ -112,6 +119,22 @@ func (c *Call) request(ctx context.Context) (*http.Request, error) {
 	}
 	req.Header = header
 	return req, nil
+}
+
+// sign lets Sign see the body that is going to be sent.
+func (c *Call) sign(req *http.Request, header http.Header) error {
+	if c.Sign == nil {
+		return nil
+	}
+	var body []byte
+	if req.Body != nil {
+		var err error
+		if body, err = io.ReadAll(req.Body); err != nil {
+			return errors.New("oauth: the body cannot be read")
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return c.Sign(body, header)
 }
 
 // query puts into target the parameters that go there although the others are in

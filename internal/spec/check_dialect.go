@@ -26,6 +26,7 @@ func (c *checker) dialectKeys() {
 	p := c.p
 	c.paramNames()
 	c.queryParams()
+	c.signatureKeys()
 	c.names("response_fields", p.ResponseFields, responseFieldNames...)
 	c.paths("response_fields", p.ResponseFields)
 	c.choice(Rejected, "expires_at_format", p.ExpiresAtFormat, "auto", "unix", "unix_ms", "rfc3339", "duration")

@@ -87,6 +87,7 @@ var appliesTo = sync.OnceValue(func() map[string][]AuthMode {
 		"state_param_in_callback":              append([]AuthMode{OAuth1, App, InstallPlugin}, codeModes...),
 		"token_query_params":                   oauthModes,
 		"token_repeated_params":                oauthModes,
+		"token_signature":                      oauthModes,
 		"expires_at_format":                    oauthModes,
 		"expiry":                               oauthModes,
 		"success":                              oauthModes,

@@ -13,6 +13,7 @@ import (
 // dialect compiles what happens around the token request.
 func (c *checker) dialect(e *Entry) {
 	p := c.p
+	c.tokenSignature(e)
 	for i, raw := range p.Then {
 		e.Then = append(e.Then, c.exchange(fmt.Sprintf("then[%d]", i), raw))
 	}
@@ -239,6 +240,12 @@ func (e *Entry) dialectTexts(f func(path string, t *template.Text, leave bool), 
 	}
 	if e.Provider.Refresh != nil && e.Provider.Refresh.Headers != nil {
 		params("refresh.headers", e.Refresh.Headers)
+	}
+	if s := e.TokenSignature; s != nil {
+		params("token_signature.headers", s.Headers)
+		if s.Text != nil {
+			f("token_signature.text", s.Text, false)
+		}
 	}
 	for i, x := range e.Then {
 		path := fmt.Sprintf("then[%d]", i)

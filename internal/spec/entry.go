@@ -64,6 +64,7 @@ type Entry struct {
 
 	// What happens around the token request. Verify takes the place of
 	// Verification, which is nil where there is a Verify: all of its checks pass.
+	TokenSignature   *TokenSignature // nil: token requests are not signed
 	Then             []Exchange
 	Discovery        []Discovery
 	Verify           []Check

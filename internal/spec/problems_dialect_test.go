@@ -26,6 +26,12 @@ var dialectTable = []struct {
 	{"odd repeated parameters", oauth2 + "  token_repeated_params: [redirect_url, client_secret, scope]\n  token_query_params: [scope]\n", []string{
 		"6 a token_repeated_params[0] doubtful bad-value", "6 a token_repeated_params[1] doubtful secret-in-url", "6 a token_repeated_params[2] doubtful no-effect"}},
 	{"repeated parameters beside a query", oauth2 + "  token_repeated_params: [redirect_uri]\n  body_format: query\n", []string{"6 a token_repeated_params doubtful no-effect"}},
+	{"a signature", oauth2 + "  token_signature: {header: sign, text: \"${body}${now:x}${clientId}\", headers: {t: \"${now:x}\"}}\n", nil},
+	{"a signature of nothing", oauth2 + "  token_signature: {algorithm: md5, encoding: base32}\n", []string{
+		"6 a token_signature rejected missing-key", "6 a token_signature rejected missing-key", "6 a token_signature.algorithm rejected bad-value", "6 a token_signature.encoding rejected bad-value"}},
+	{"an odd signature", oauth2 + "  token_signature: {header: \"si gn\", text: \"${now:x}\", headers: {b: \"${body}\"}}\n", []string{
+		"6 a token_signature.header rejected header-name", "6 a token_signature.text doubtful no-effect", "6 a token_signature.headers.b rejected unknown-variable"}},
+	{"a signature of another mode", apiKey + "  token_signature: {header: sign, text: \"${body}\"}\n", []string{"4 a token_signature doubtful no-effect"}},
 	{"the secret as user name", oauth2 + "  client_auth: basic_secret\n  revocation: {url: https://example.com/revoke, auth: basic_secret}\n  introspection: {url: https://example.com/i, auth: basic_secret}\n", nil},
 	{"a misspelt place of the secret", oauth2 + "  client_auth: secret_basic\n", []string{"6 a client_auth rejected bad-value"}},
 
