@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -230,6 +231,19 @@ func sentryAnswer(c *codedProvider, _ bool, access, refresh string) (int, any) {
 		"id": "38", "token": access, "refreshToken": refresh, "dateCreated": time.Now().UTC().Format(time.RFC3339Nano),
 		"expiresAt": c.until.UTC().Format("2006-01-02T15:04:05.000000Z"), "state": nil, "application": nil,
 	}
+}
+
+// sentryInstalled answers the call that says that the installation is complete.
+func sentryInstalled(c *codedProvider, r *http.Request) (int, any) {
+	if r.Method != http.MethodPut {
+		return 0, nil
+	}
+	body, _ := io.ReadAll(r.Body)
+	if r.URL.Host != "sentry.io" || !strings.HasPrefix(r.URL.Path, "/api/0/sentry-app-installations/") || string(body) != `{"status":"installed"}` || r.Header.Get("Authorization") != "Bearer "+c.access {
+		c.Problem("installed", "%s with %q and %q", r.URL, r.Header.Get("Authorization"), body)
+		return http.StatusBadRequest, nil
+	}
+	return http.StatusOK, map[string]any{"status": "installed"}
 }
 
 func wrapped(_ *codedProvider, _ bool, access, refresh string) (int, any) {

@@ -43,7 +43,7 @@ var codedProviders = map[string]func(*providertest.Dialect){
 	"meta-marketing-api": (&codedSpec{first: facebookFirst, again: facebookAgain, answer: accessOnly, life: 60 * 24 * time.Hour}).play,
 	"microsoft-admin":    (&codedSpec{plain: true, unsaid: true, first: adminFirst, again: adminFirst, answer: accessOnly, consent: adminConsent}).play,
 	"posthog-oauth":      (&codedSpec{first: publicFirst, again: publicAgain}).play,
-	"sentry-oauth":       (&codedSpec{first: sentryFirst, again: sentryAgain, answer: sentryAnswer}).play,
+	"sentry-oauth":       (&codedSpec{first: sentryFirst, again: sentryAgain, answer: sentryAnswer, api: sentryInstalled}).play,
 	"shopline-oauth":     shopline,
 	"slack":              (&codedSpec{plain: true, first: formFirst, again: formAgain, answer: slackAnswer}).play,
 	"stripe-app":         (&codedSpec{plain: true, first: stripeFirst, again: stripeAgain, answer: withoutExpiry}).play,
@@ -112,6 +112,9 @@ func (s *codedSpec) play(d *providertest.Dialect) {
 	d.Override.Token = func(r *http.Request, _ url.Values) (int, any) { return c.token("token", r) }
 	d.Override.Refresh = func(r *http.Request, _ url.Values) (int, any) { return c.token("refresh", r) }
 	d.Override.API = c.call
+	if c.api != nil {
+		d.Override.Other = func(r *http.Request, _ []byte) (int, any) { return c.api(c, r) }
+	}
 }
 
 // visit is that of the Dialect, which knows how the entry's URL has to look, but

@@ -5,5 +5,4 @@ package tieline
 var knownGaps = map[string]quirkGap{
 	"38b-second-token-of-the-application":  {"complete, call", "there is no second token"},
 	"46-introspection-instead-of-lifetime": {"complete, call, call 2", "the token is asked about once, after it was given, and not before each use"},
-	"61-begun-at-the-provider":             {"install", "the provider is not told that the installation is complete"},
 }

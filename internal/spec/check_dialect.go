@@ -53,6 +53,12 @@ func (c *checker) dialectKeys() {
 	if len(p.Verify) > 0 && p.Proxy != nil && p.Proxy.Verification != nil {
 		c.doubt("proxy.verification", "no-effect", "verify takes its place")
 	}
+	if u := p.ConfirmInstallation; u != nil {
+		c.callKeys("confirm_installation", u.Method, u.Data, "PUT", "POST")
+		if p.AuthMode == OAuth2 && p.Installation != "outbound" {
+			c.doubt("confirm_installation", "no-effect", "without installation: outbound no connection is made of a webhook")
+		}
+	}
 	if u := p.Uninstall; u != nil {
 		c.callKeys("uninstall", u.Method, u.Data, "POST", "DELETE", "PUT", "GET")
 	}

@@ -95,6 +95,7 @@ var appliesTo = sync.OnceValue(func() map[string][]AuthMode {
 		"additional_tokens":                    oauthModes,
 		"discovery":                            withCredential,
 		"verify":                               withCredential,
+		"confirm_installation":                 {OAuth2, App, Custom},
 		"uninstall":                            withCredential,
 	}
 })

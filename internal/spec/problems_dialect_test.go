@@ -32,6 +32,9 @@ var dialectTable = []struct {
 	{"an odd signature", oauth2 + "  token_signature: {header: \"si gn\", text: \"${now:x}\", headers: {b: \"${body}\"}}\n", []string{
 		"6 a token_signature.header rejected header-name", "6 a token_signature.text doubtful no-effect", "6 a token_signature.headers.b rejected unknown-variable"}},
 	{"a signature of another mode", apiKey + "  token_signature: {header: sign, text: \"${body}\"}\n", []string{"4 a token_signature doubtful no-effect"}},
+	{"an installation that is confirmed", strings.Replace(oauth2, "  authorization_url: https://example.com/authorize\n", "  installation: outbound\n", 1) + "  confirm_installation: {url: https://example.com/i, data: {status: installed}}\n", nil},
+	{"odd confirmations", oauth2 + "  confirm_installation: {method: GET}\n", []string{
+		"6 a confirm_installation rejected missing-key", "6 a confirm_installation doubtful no-effect", "6 a confirm_installation.method rejected bad-value"}},
 	{"the secret as user name", oauth2 + "  client_auth: basic_secret\n  revocation: {url: https://example.com/revoke, auth: basic_secret}\n  introspection: {url: https://example.com/i, auth: basic_secret}\n", nil},
 	{"a misspelt place of the secret", oauth2 + "  client_auth: secret_basic\n", []string{"6 a client_auth rejected bad-value"}},
 

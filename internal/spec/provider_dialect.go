@@ -46,7 +46,7 @@ type RawSelect struct {
 	Only  bool   `yaml:"only" json:"only,omitempty"`
 }
 
-// RawUninstall is the uninstall key; see [APICall].
+// RawUninstall is the uninstall key, and confirm_installation; see [APICall].
 type RawUninstall struct {
 	URL     string `yaml:"url" json:"url,omitempty"`
 	Method  string `yaml:"method" json:"method,omitempty"`

@@ -37,11 +37,12 @@ type OwnKeys struct {
 	APIHosts                []string           `yaml:"api_hosts" json:"api_hosts,omitempty"`
 
 	// What follows the token request, see provider_dialect.go.
-	Then             []RawThen            `yaml:"then" json:"then,omitempty"`
-	Discovery        []RawDiscovery       `yaml:"discovery" json:"discovery,omitempty"`
-	Verify           []RawVerify          `yaml:"verify" json:"verify,omitempty"`
-	Uninstall        *RawUninstall        `yaml:"uninstall" json:"uninstall,omitempty"`
-	AdditionalTokens []RawAdditionalToken `yaml:"additional_tokens" json:"additional_tokens,omitempty"`
+	Then                []RawThen            `yaml:"then" json:"then,omitempty"`
+	Discovery           []RawDiscovery       `yaml:"discovery" json:"discovery,omitempty"`
+	Verify              []RawVerify          `yaml:"verify" json:"verify,omitempty"`
+	ConfirmInstallation *RawUninstall        `yaml:"confirm_installation" json:"confirm_installation,omitempty"`
+	Uninstall           *RawUninstall        `yaml:"uninstall" json:"uninstall,omitempty"`
+	AdditionalTokens    []RawAdditionalToken `yaml:"additional_tokens" json:"additional_tokens,omitempty"`
 }
 
 // RawRevocation is the revocation key as written; see [Revocation].
