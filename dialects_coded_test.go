@@ -25,6 +25,8 @@ var codedProviders = map[string]func(*providertest.Dialect){
 	"absorb-lms":         (&codedSpec{plain: true, first: absorbFirst, again: absorbAgain, answer: created}).play,
 	"agiloft":            (&codedSpec{plain: true, unsaid: true, first: agiloftFirst, again: agiloftAgain, keeps: true}).play,
 	"apollo":             func(d *providertest.Dialect) { d.Override.API = signedIn },
+	"braintree":          braintree,
+	"braintree-sandbox":  braintree,
 	"clover":             (&codedSpec{plain: true, first: cloverFirst, again: cloverAgain, answer: cloverAnswer}).play,
 	"coros":              (&codedSpec{plain: true, unsaid: true, first: formFirst, again: formAgain, answer: corosAnswer, prolongs: true, life: 30 * 24 * time.Hour}).play,
 	"coros-sandbox":      (&codedSpec{plain: true, unsaid: true, first: formFirst, again: formAgain, answer: corosAnswer, prolongs: true, life: 30 * 24 * time.Hour}).play,
