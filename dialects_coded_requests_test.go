@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -105,6 +106,20 @@ var (
 	walmartAgain = walmartHeaders(basicAgain)
 )
 
+// absorbFirst has a nonce and the headers of the API.
+func absorbFirst(in providertest.Inputs) wantedCall {
+	w := changed(formFirst, map[string]string{"nonce": aUUID})(in)
+	w.header = map[string]string{"x-api-key": in.Config["restApiKey"], "x-api-version": "v1"}
+	return w
+}
+
+// absorbAgain has the scopes in addition.
+func absorbAgain(in providertest.Inputs) wantedCall {
+	w := changed(formAgain, map[string]string{"nonce": aUUID, "scope": theScope})(in)
+	w.header = absorbFirst(in).header
+	return w
+}
+
 // agiloftAgain has the beginning of the secret under a name of its own.
 func agiloftAgain(in providertest.Inputs) wantedCall {
 	return changed(lacking(formAgain, "client_id", "client_secret"), map[string]string{"md5_secret": in.ClientSecret[:20]})(in)
@@ -128,10 +143,9 @@ func figmaAgain(in providertest.Inputs) wantedCall {
 	return asJSON(lacking(basicAgain, "grant_type"))(in)
 }
 
-// facebookFirst has the redirect URI in the query. In the reference system it is
-// in the body as well; the vendor takes it from either.
+// facebookFirst has the redirect URI in the query and in the body.
 func facebookFirst(in providertest.Inputs) wantedCall {
-	w := asJSON(changed(formFirst, map[string]string{"redirect_uri": "", "code_verifier": theVerifier}))(in)
+	w := asJSON(changed(formFirst, map[string]string{"code_verifier": theVerifier}))(in)
 	w.query = map[string]string{"redirect_uri": theRedirect}
 	return w
 }
@@ -181,6 +195,12 @@ func pairAnswer(_ *codedProvider, _ bool, access, refresh string) (int, any) {
 	return http.StatusOK, map[string]any{"access_token": access, "refresh_token": refresh, "expires_in": 3600, "token_type": "bearer"}
 }
 
+// created is an answer at another status than 200.
+func created(c *codedProvider, again bool, access, refresh string) (int, any) {
+	_, body := pairAnswer(c, again, access, refresh)
+	return http.StatusCreated, body
+}
+
 func withoutExpiry(_ *codedProvider, _ bool, access, refresh string) (int, any) {
 	return http.StatusOK, map[string]any{"access_token": access, "refresh_token": refresh, "token_type": "bearer"}
 }
@@ -211,6 +231,19 @@ func sentryAnswer(c *codedProvider, _ bool, access, refresh string) (int, any) {
 		"id": "38", "token": access, "refreshToken": refresh, "dateCreated": time.Now().UTC().Format(time.RFC3339Nano),
 		"expiresAt": c.until.UTC().Format("2006-01-02T15:04:05.000000Z"), "state": nil, "application": nil,
 	}
+}
+
+// sentryInstalled answers the call that says that the installation is complete.
+func sentryInstalled(c *codedProvider, r *http.Request) (int, any) {
+	if r.Method != http.MethodPut {
+		return 0, nil
+	}
+	body, _ := io.ReadAll(r.Body)
+	if r.URL.Host != "sentry.io" || !strings.HasPrefix(r.URL.Path, "/api/0/sentry-app-installations/") || string(body) != `{"status":"installed"}` || r.Header.Get("Authorization") != "Bearer "+c.access {
+		c.Problem("installed", "%s with %q and %q", r.URL, r.Header.Get("Authorization"), body)
+		return http.StatusBadRequest, nil
+	}
+	return http.StatusOK, map[string]any{"status": "installed"}
 }
 
 func wrapped(_ *codedProvider, _ bool, access, refresh string) (int, any) {

@@ -22,8 +22,11 @@ import (
 // for. They are played as that system's code and the vendors' documentation have
 // them, whatever the client sends.
 var codedProviders = map[string]func(*providertest.Dialect){
+	"absorb-lms":         (&codedSpec{plain: true, first: absorbFirst, again: absorbAgain, answer: created}).play,
 	"agiloft":            (&codedSpec{plain: true, unsaid: true, first: agiloftFirst, again: agiloftAgain, keeps: true}).play,
 	"apollo":             func(d *providertest.Dialect) { d.Override.API = signedIn },
+	"braintree":          braintree,
+	"braintree-sandbox":  braintree,
 	"clover":             (&codedSpec{plain: true, first: cloverFirst, again: cloverAgain, answer: cloverAnswer}).play,
 	"coros":              (&codedSpec{plain: true, unsaid: true, first: formFirst, again: formAgain, answer: corosAnswer, prolongs: true, life: 30 * 24 * time.Hour}).play,
 	"coros-sandbox":      (&codedSpec{plain: true, unsaid: true, first: formFirst, again: formAgain, answer: corosAnswer, prolongs: true, life: 30 * 24 * time.Hour}).play,
@@ -42,7 +45,8 @@ var codedProviders = map[string]func(*providertest.Dialect){
 	"meta-marketing-api": (&codedSpec{first: facebookFirst, again: facebookAgain, answer: accessOnly, life: 60 * 24 * time.Hour}).play,
 	"microsoft-admin":    (&codedSpec{plain: true, unsaid: true, first: adminFirst, again: adminFirst, answer: accessOnly, consent: adminConsent}).play,
 	"posthog-oauth":      (&codedSpec{first: publicFirst, again: publicAgain}).play,
-	"sentry-oauth":       (&codedSpec{first: sentryFirst, again: sentryAgain, answer: sentryAnswer}).play,
+	"sentry-oauth":       (&codedSpec{first: sentryFirst, again: sentryAgain, answer: sentryAnswer, api: sentryInstalled}).play,
+	"shopline-oauth":     shopline,
 	"slack":              (&codedSpec{plain: true, first: formFirst, again: formAgain, answer: slackAnswer}).play,
 	"stripe-app":         (&codedSpec{plain: true, first: stripeFirst, again: stripeAgain, answer: withoutExpiry}).play,
 	"stripe-app-sandbox": (&codedSpec{plain: true, first: stripeFirst, again: stripeAgain, answer: withoutExpiry}).play,
@@ -64,6 +68,7 @@ const (
 	theRefresh  = "<refresh>"
 	theAccess   = "<access>"
 	theState    = "<state>"
+	theScope    = "<scope>"
 	aUUID       = "<uuid>"
 )
 
@@ -97,10 +102,10 @@ type codedProvider struct {
 	codedSpec
 	*providertest.Dialect
 
-	code, redirect, challenge, state string
-	spent                            bool
-	access, refresh                  string
-	until                            time.Time // of a token that is prolonged
+	code, redirect, challenge, state, scope string
+	spent                                   bool
+	access, refresh                         string
+	until                                   time.Time // of a token that is prolonged
 }
 
 func (s *codedSpec) play(d *providertest.Dialect) {
@@ -109,6 +114,9 @@ func (s *codedSpec) play(d *providertest.Dialect) {
 	d.Override.Token = func(r *http.Request, _ url.Values) (int, any) { return c.token("token", r) }
 	d.Override.Refresh = func(r *http.Request, _ url.Values) (int, any) { return c.token("refresh", r) }
 	d.Override.API = c.call
+	if c.api != nil {
+		d.Override.Other = func(r *http.Request, _ []byte) (int, any) { return c.api(c, r) }
+	}
 }
 
 // visit is that of the Dialect, which knows how the entry's URL has to look, but
@@ -121,7 +129,7 @@ func (c *codedProvider) visit(u *url.URL) (url.Values, error) {
 			c.redirect = v
 		}
 	}
-	c.state = q.Get("state")
+	c.state, c.scope = q.Get("state"), q.Get("scope")
 	text := u.String()
 	if c.plain {
 		if q.Has("code_challenge") || q.Has("code_challenge_method") {
@@ -239,6 +247,8 @@ func (c *codedProvider) value(want, actual string) string {
 		return c.access
 	case theState:
 		return c.state
+	case theScope:
+		return c.scope
 	case aUUID:
 		if anyUUID.MatchString(actual) {
 			return actual

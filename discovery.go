@@ -227,6 +227,9 @@ func (s *Subject) namesHost(host string) bool {
 	if v := s.provider.Verification; v != nil && slices.ContainsFunc(v.Endpoints, named) {
 		return true
 	}
+	if c := s.provider.ConfirmInstallation; c != nil && named(c.URL) {
+		return true
+	}
 	return s.provider.Uninstall != nil && named(s.provider.Uninstall.URL)
 }
 

@@ -21,6 +21,11 @@ const (
 	// EventConnectFailed: an authorization came back refused, or its code could
 	// not be exchanged, or a credential was not accepted. Err says why.
 	EventConnectFailed EventType = "connection.failed"
+	// EventInstallationUnconfirmed: a connection was made of a webhook and stored,
+	// but the provider did not accept to be told so. Err says why. It is not tried
+	// again: the call is for the application to repeat, with the connection's
+	// credential, lest the provider takes the installation for unfinished.
+	EventInstallationUnconfirmed EventType = "connection.installation_unconfirmed"
 	// EventRefreshed: a new credential was obtained and stored.
 	EventRefreshed EventType = "connection.refreshed"
 	// EventRefreshFailed: an attempt to refresh failed and will be repeated. Err

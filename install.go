@@ -21,6 +21,9 @@ const maxWebhook = 1 << 20
 // in.Credential is not looked at. If a connection of this ID exists, it gets the
 // grant in place and keeps its metadata, and its user's token.
 //
+// Some providers want to be told that the installation is complete. That this fails
+// is [EventInstallationUnconfirmed], and no error: the connection is there.
+//
 // The errors are those of [Connections.Create].
 func (m *Connections) CompleteInstallation(ctx context.Context, integration, id string, webhook json.RawMessage, in ConnectionInput) (Connection, error) {
 	conn, err := m.core.install(ctx, integration, id, webhook, in)
@@ -66,8 +69,26 @@ func (c *core) install(ctx context.Context, key, id string, webhook json.RawMess
 			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
 			return Connection{}, err
 		}
-		return c.found(ctx, d, g.since(began), nil)
+		conn, err := c.found(ctx, d, g.since(began), nil)
+		if err == nil {
+			c.confirmInstallation(ctx, d.subject(g.Credential).withCaptured(conn.Captured))
+		}
+		return conn, err
 	})
+}
+
+// confirmInstallation tells the provider that the installation is complete, where its
+// data has a call for that. The connection is stored and works by now, and the code
+// of its webhook is spent: that this fails must not look as if there were none.
+func (c *core) confirmInstallation(ctx context.Context, s *Subject) {
+	if s.provider.ConfirmInstallation == nil {
+		return
+	}
+	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
+	defer cancel()
+	if _, err := s.apiCall(tctx, s.provider.ConfirmInstallation); err != nil {
+		c.emit(ctx, s.event(EventInstallationUnconfirmed, fmt.Errorf("confirm installation: %w", err)))
+	}
 }
 
 func readWebhook(webhook json.RawMessage) (map[string]any, error) {

@@ -279,6 +279,9 @@ func (s *Subject) refreshCall(old *OAuth2Token) (*oauth.Call, error) {
 	if r.GrantType != "" {
 		call.Params["grant_type"] = r.GrantType
 	}
+	if scopes := s.grantedScopes(old); r.Scope && len(scopes) > 0 {
+		call.Params["scope"] = strings.Join(scopes, s.provider.ScopeSeparator)
+	}
 	switch r.Grant {
 	case spec.GrantExchange:
 		call.Params[r.TokenParam] = old.AccessToken.Reveal()
@@ -292,6 +295,15 @@ func (s *Subject) refreshCall(old *OAuth2Token) (*oauth.Call, error) {
 		}
 	}
 	return call, s.addParams(call, s.provider.RefreshParams)
+}
+
+// grantedScopes are those of a token. An answer that names none has granted what was
+// asked for (RFC 6749 section 5.1).
+func (s *Subject) grantedScopes(token *OAuth2Token) []string {
+	if app, ok := oauthApp(s.app); ok && len(token.Scopes) == 0 {
+		return app.Scopes
+	}
+	return token.Scopes
 }
 
 // renew makes a refresh request and takes in what comes of it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,5 +164,17 @@ func TestOneOfSeveralTokensFails(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What was granted counts before what the application asks for.
+func TestTokenGrantedScopes(t *testing.T) {
+	t.Parallel()
+	s := &Subject{app: &OAuthApp{Scopes: []string{"a", "b"}}}
+	if got := s.grantedScopes(&OAuth2Token{Scopes: []string{"a"}}); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("granted a, and %q is asked for again", got)
+	}
+	if got := s.grantedScopes(&OAuth2Token{}); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("granted what was asked for, and %q is asked for again", got)
 	}
 }

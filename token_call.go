@@ -34,7 +34,8 @@ func (s *Subject) tokenCall() (*oauth.Call, error) {
 		URL: target, Method: e.TokenMethod, Format: oauth.Format(e.BodyFormat), Header: http.Header{},
 		Params: map[string]any{}, Names: e.TokenParamNames,
 		Auth: oauth.ClientAuth(e.ClientAuth), ClientID: id, ClientSecret: secret,
-		Fields: responseFields(e), QueryParams: e.TokenQueryParams, Success: success(e.Success),
+		Fields: responseFields(e), QueryParams: e.TokenQueryParams, RepeatedParams: e.TokenRepeatedParams,
+		Success: success(e.Success),
 	}
 	for _, r := range e.Refresh.Errors {
 		call.Rules = append(call.Rules, oauth.Rule{Status: int(r.Status), Code: r.Code, Class: oauth.Class(r.Class)})
@@ -47,6 +48,9 @@ func (s *Subject) tokenCall() (*oauth.Call, error) {
 		if send {
 			call.Header.Set(p.Name, v)
 		}
+	}
+	if e.TokenSignature != nil {
+		call.Sign = s.signTokenRequest
 	}
 	if secret == "" && e.AuthMode.IsMCP() {
 		call.Auth = oauth.AuthNone // a client that registered itself has none
@@ -172,7 +176,7 @@ func fieldsOf(f map[string]string, unit time.Duration) oauth.Fields {
 }
 
 func success(s spec.Success) oauth.Success {
-	return oauth.Success{Path: s.Path, Test: oauth.Test(s.Test), Want: s.Want}
+	return oauth.Success{Path: s.Path, Test: oauth.Test(s.Test), Want: s.Want, Status: s.Status}
 }
 
 // expiry is when a token expires that was asked for at issued. fallback is for

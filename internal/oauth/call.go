@@ -55,6 +55,12 @@ type Call struct {
 	// QueryParams are the parameters, by the names they have before Names, that
 	// go into the URL while the others are in the body.
 	QueryParams []string
+	// RepeatedParams are those that go into the URL and are in the body as well.
+	RepeatedParams []string
+
+	// Sign adds to the header what depends on the body, such as a signature; nil
+	// adds nothing.
+	Sign func(body []byte, header http.Header) error
 
 	Auth         ClientAuth // empty: AuthBody
 	ClientID     string
@@ -83,17 +89,8 @@ func (c *Call) request(ctx context.Context) (*http.Request, error) {
 		return nil, err
 	}
 	target := *c.URL
-	inQuery := map[string]any{}
-	for _, name := range c.QueryParams {
-		if v, ok := params[name]; ok {
-			inQuery[name] = v
-			delete(params, name)
-		}
-	}
-	if len(inQuery) > 0 {
-		if _, _, err := encode(Query, rename(inQuery, c.Names), &target); err != nil {
-			return nil, err
-		}
+	if err := c.query(params, &target); err != nil {
+		return nil, err
 	}
 	body, contentType, err := encode(c.Format, rename(params, c.Names), &target)
 	if err != nil {
@@ -108,6 +105,9 @@ func (c *Call) request(ctx context.Context) (*http.Request, error) {
 		return nil, errors.New("oauth: the token endpoint's URL cannot be used")
 	}
 	req.GetBody = nil
+	if err := c.sign(req, header); err != nil {
+		return nil, err
+	}
 	if contentType != "" && header.Get("Content-Type") == "" {
 		header.Set("Content-Type", contentType)
 	}
@@ -119,6 +119,44 @@ func (c *Call) request(ctx context.Context) (*http.Request, error) {
 	}
 	req.Header = header
 	return req, nil
+}
+
+// sign lets Sign see the body that is going to be sent.
+func (c *Call) sign(req *http.Request, header http.Header) error {
+	if c.Sign == nil {
+		return nil
+	}
+	var body []byte
+	if req.Body != nil {
+		var err error
+		if body, err = io.ReadAll(req.Body); err != nil {
+			return errors.New("oauth: the body cannot be read")
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return c.Sign(body, header)
+}
+
+// query puts into target the parameters that go there although the others are in
+// the body, and takes them out of params if they are not in both.
+func (c *Call) query(params map[string]any, target *url.URL) error {
+	in := map[string]any{}
+	for _, name := range c.RepeatedParams {
+		if v, ok := params[name]; ok && c.Format != Query {
+			in[name] = v
+		}
+	}
+	for _, name := range c.QueryParams {
+		if v, ok := params[name]; ok {
+			in[name] = v
+			delete(params, name)
+		}
+	}
+	if len(in) == 0 {
+		return nil
+	}
+	_, _, err := encode(Query, rename(in, c.Names), target)
+	return err
 }
 
 func (c *Call) authenticate(params map[string]any, header http.Header) error {

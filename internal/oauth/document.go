@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/tieline/tieline/internal/xmlbody"
 )
 
 // maxNested is how often text in text is unpacked, and how deep an answer is
@@ -34,10 +36,26 @@ func parseWhole(text string, nested int) (objects []map[string]any, raw []byte) 
 			objects, _ = parseWhole(decodeText([]byte(inner)), nested-1)
 			return objects, nil
 		}
+	case strings.HasPrefix(text, "<?xml"):
+		return parseXML(text)
 	case isForm(text):
 		return parseForm(text)
 	}
 	return nil, nil
+}
+
+// parseXML reads a document that says it is XML. A page for people is no answer,
+// even if it is well-formed.
+func parseXML(text string) (objects []map[string]any, raw []byte) {
+	v, err := xmlbody.Decode([]byte(text))
+	values, ok := v.(map[string]any)
+	if err != nil || !ok || values["html"] != nil {
+		return nil, nil
+	}
+	if raw, err = json.Marshal(values); err != nil {
+		return nil, nil
+	}
+	return []map[string]any{values}, raw
 }
 
 // decode reads the value that text begins with. What follows is not part of it.

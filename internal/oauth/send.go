@@ -96,7 +96,7 @@ func send(ctx context.Context, rt http.RoundTripper, call *Call, now func() time
 	if call.sent(answer.ErrorCode) {
 		answer.ErrorCode = ""
 	}
-	yes = yes && success(resp.StatusCode)
+	yes = yes && call.Success.good(resp.StatusCode)
 	if !sendable(answer.AccessToken) {
 		answer.AccessToken = "" // no header could carry it
 	}
@@ -128,8 +128,6 @@ func (c *Call) prolongs(a *Answer, body []byte) bool {
 	}
 	return a.ErrorCode == "" && (!a.Torn || len(body) == 0)
 }
-
-func success(status int) bool { return status >= 200 && status < 300 }
 
 // sendable says whether a token can be part of a header (RFC 6750 section 2.1).
 func sendable(token string) bool {

@@ -70,6 +70,13 @@ var requestTable = []struct {
 		body: `{"grant_type":"refresh_token","refresh_token":"RT"}`},
 	{name: "all in the query, by name and by format", edit: func(c *Call) { c.Format, c.Auth, c.QueryParams = Query, AuthNone, []string{"grant_type"} }, method: "POST",
 		query: "keep=1&grant_type=refresh_token&client_id=a%3Ab&refresh_token=RT"},
+	{name: "part in the query and in the body", edit: func(c *Call) {
+		c.Auth, c.Format, c.RepeatedParams = AuthNone, JSON, []string{"client_id", "code"}
+		c.Names = map[string]string{"client_id": "app_id"}
+	}, method: "POST", contentType: "application/json", query: "keep=1&app_id=a%3Ab",
+		body: `{"app_id":"a:b","grant_type":"refresh_token","refresh_token":"RT"}`},
+	{name: "all in the query, and once", edit: func(c *Call) { c.Format, c.Auth, c.RepeatedParams = Query, AuthNone, []string{"grant_type"} }, method: "POST",
+		query: "keep=1&client_id=a%3Ab&grant_type=refresh_token&refresh_token=RT"},
 	{name: "dropped from the query", edit: func(c *Call) {
 		c.Auth, c.QueryParams, c.Names = AuthNone, []string{"client_id"}, map[string]string{"client_id": ""}
 	}, method: "POST", contentType: "application/x-www-form-urlencoded", body: "grant_type=refresh_token&refresh_token=RT"},

@@ -18,9 +18,18 @@ const (
 // did what it was asked: some answer 200 whatever happened. The zero value asks
 // nothing.
 type Success struct {
-	Path string // dotted, into the answer
-	Test Test
-	Want string
+	Path   string // dotted, into the answer
+	Test   Test
+	Want   string
+	Status int // the only good status; 0: any of 2xx
+}
+
+// good says whether a status is that of a success.
+func (s Success) good(status int) bool {
+	if s.Status != 0 {
+		return status == s.Status
+	}
+	return status >= 200 && status < 300
 }
 
 // check says whether an answer is a success, and otherwise the code of the error

@@ -35,6 +35,12 @@ var successTable = []struct {
 	{name: "a bad status all the same", rule: zeros, status: 400, body: `{"result":"0000","access_token":"AT"}`, class: Ambiguous},
 	{name: "a bad status and a code of its own", rule: zeros, status: 400, body: `{"result":"1","error":"invalid_grant"}`, class: Permanent, code: "invalid_grant"},
 
+	{name: "the only good status", rule: Success{Status: 201}, status: 201, body: `{"access_token":"AT"}`},
+	{name: "another good status", rule: Success{Status: 201}, status: 200, body: `{"access_token":"AT"}`, class: Ambiguous},
+	{name: "the only good status and another value", rule: Success{Status: 201, Path: "ok", Test: TestEquals, Want: "true"}, status: 201, body: `{"ok":false,"access_token":"AT"}`, class: Ambiguous, code: "false"},
+	{name: "a new refresh token at another good status", rule: Success{Status: 201}, status: 202, body: `{"access_token":"AT","refresh_token":"RT2"}`, class: Ambiguous, refresh: "RT2"},
+	{name: "a prolongation at another good status", rule: Success{Status: 201}, noToken: true, status: 200, class: Ambiguous},
+
 	{name: "Slack says yes", rule: saysOK, body: `{"ok":true,"access_token":"AT"}`},
 	{name: "Slack says no", rule: saysOK, body: `{"ok":false,"error":"token_revoked"}`, class: Permanent, code: "token_revoked"},
 	{name: "Slack says no beside a token", rule: saysOK, body: `{"ok":false,"error":"token_revoked","access_token":"AT"}`, class: Permanent, code: "token_revoked"},

@@ -26,6 +26,7 @@ func (c *checker) dialectKeys() {
 	p := c.p
 	c.paramNames()
 	c.queryParams()
+	c.signatureKeys()
 	c.names("response_fields", p.ResponseFields, responseFieldNames...)
 	c.paths("response_fields", p.ResponseFields)
 	c.choice(Rejected, "expires_at_format", p.ExpiresAtFormat, "auto", "unix", "unix_ms", "rfc3339", "duration")
@@ -51,6 +52,12 @@ func (c *checker) dialectKeys() {
 	}
 	if len(p.Verify) > 0 && p.Proxy != nil && p.Proxy.Verification != nil {
 		c.doubt("proxy.verification", "no-effect", "verify takes its place")
+	}
+	if u := p.ConfirmInstallation; u != nil {
+		c.callKeys("confirm_installation", u.Method, u.Data, "PUT", "POST")
+		if p.AuthMode == OAuth2 && p.Installation != "outbound" {
+			c.doubt("confirm_installation", "no-effect", "without installation: outbound no connection is made of a webhook")
+		}
 	}
 	if u := p.Uninstall; u != nil {
 		c.callKeys("uninstall", u.Method, u.Data, "POST", "DELETE", "PUT", "GET")
@@ -105,14 +112,29 @@ func (c *checker) paths(key string, fields map[string]string) {
 	}
 }
 
-// queryParams checks token_query_params.
+// queryParams checks token_query_params and token_repeated_params.
 func (c *checker) queryParams() {
 	p := c.p
 	if len(p.TokenQueryParams) > 0 && p.BodyFormat == "query" {
 		c.doubt("token_query_params", "no-effect", "with body_format query all parameters are in the query")
 	}
-	for i, name := range p.TokenQueryParams {
-		path := fmt.Sprintf("token_query_params[%d]", i)
+	if len(p.TokenRepeatedParams) > 0 && p.BodyFormat == "query" {
+		c.doubt("token_repeated_params", "no-effect", "with body_format query all parameters are in the query, and once")
+	}
+	c.queryNames("token_query_params", p.TokenQueryParams)
+	c.queryNames("token_repeated_params", p.TokenRepeatedParams)
+	for i, name := range p.TokenRepeatedParams {
+		if slices.Contains(p.TokenQueryParams, name) {
+			c.doubt(fmt.Sprintf("token_repeated_params[%d]", i), "no-effect", "token_query_params takes the parameter out of the body")
+		}
+	}
+}
+
+// queryNames checks the names of parameters that go into the query.
+func (c *checker) queryNames(key string, names []string) {
+	p := c.p
+	for i, name := range names {
+		path := fmt.Sprintf("%s[%d]", key, i)
 		_, first := p.TokenParams.Get(name)
 		_, later := p.RefreshParams.Get(name)
 		switch {
@@ -129,14 +151,17 @@ func (c *checker) successKey(path string, s *RawSuccess) {
 	if s == nil {
 		return
 	}
-	if s.Path == "" {
-		c.reject(path, "missing-key", "nothing says where in the answer to look: path")
+	if s.Status != 0 && (s.Status < 200 || s.Status > 299) {
+		c.reject(path+".status", "bad-value", "no other status than one of 2xx can be a success")
 	}
 	tests := 0
 	for _, there := range []bool{s.Equals != nil, s.NotEquals != nil, s.Present != nil} {
 		if there {
 			tests++
 		}
+	}
+	if s.Path == "" && (s.Status == 0 || tests > 0) {
+		c.reject(path, "missing-key", "nothing says where in the answer to look: path")
 	}
 	if tests > 1 {
 		c.reject(path, "bad-value", "only one of equals, not_equals and present can be asked")

@@ -86,6 +86,8 @@ var appliesTo = sync.OnceValue(func() map[string][]AuthMode {
 		"response_fields":                      oauthModes,
 		"state_param_in_callback":              append([]AuthMode{OAuth1, App, InstallPlugin}, codeModes...),
 		"token_query_params":                   oauthModes,
+		"token_repeated_params":                oauthModes,
+		"token_signature":                      oauthModes,
 		"expires_at_format":                    oauthModes,
 		"expiry":                               oauthModes,
 		"success":                              oauthModes,
@@ -93,6 +95,7 @@ var appliesTo = sync.OnceValue(func() map[string][]AuthMode {
 		"additional_tokens":                    oauthModes,
 		"discovery":                            withCredential,
 		"verify":                               withCredential,
+		"confirm_installation":                 {OAuth2, App, Custom},
 		"uninstall":                            withCredential,
 	}
 })

@@ -72,6 +72,10 @@ func (c *checker) refreshCombinations(r *RawRefresh) {
 	only("headers", r.Headers != nil, request...)
 	only("success", r.Success != nil, request...)
 	only("then", r.Then != nil, request...)
+	only("scope", r.Scope, request...)
+	if r.Scope && p.RefreshParams.Text("scope") != "" {
+		c.doubt("refresh.scope", "no-effect", "refresh_params has a scope, and wins")
+	}
 	only("token_param", r.TokenParam != "", GrantExchange)
 	only("prolong_seconds", r.ProlongSeconds != 0, GrantProlong)
 	only("keep", r.Keep, GrantRefreshToken)

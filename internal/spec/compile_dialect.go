@@ -13,6 +13,7 @@ import (
 // dialect compiles what happens around the token request.
 func (c *checker) dialect(e *Entry) {
 	p := c.p
+	c.tokenSignature(e)
 	for i, raw := range p.Then {
 		e.Then = append(e.Then, c.exchange(fmt.Sprintf("then[%d]", i), raw))
 	}
@@ -25,6 +26,10 @@ func (c *checker) dialect(e *Entry) {
 	}
 	if len(e.Verify) > 0 {
 		e.Verification = nil
+	}
+	if u := p.ConfirmInstallation; u != nil {
+		call := c.apiCall("confirm_installation", u.URL, u.Method, "PUT", u.Headers, u.Data)
+		e.ConfirmInstallation = &call
 	}
 	if u := p.Uninstall; u != nil {
 		call := c.apiCall("uninstall", u.URL, u.Method, "POST", u.Headers, u.Data)
@@ -221,6 +226,9 @@ func (e *Entry) dialectURLs(f func(path string, u *template.URL)) {
 	for i, v := range e.Verify {
 		f(fmt.Sprintf("verify[%d].url", i), v.Call.URL)
 	}
+	if e.ConfirmInstallation != nil {
+		f("confirm_installation.url", e.ConfirmInstallation.URL)
+	}
 	if e.Uninstall != nil {
 		f("uninstall.url", e.Uninstall.URL)
 	}
@@ -239,6 +247,12 @@ func (e *Entry) dialectTexts(f func(path string, t *template.Text, leave bool), 
 	}
 	if e.Provider.Refresh != nil && e.Provider.Refresh.Headers != nil {
 		params("refresh.headers", e.Refresh.Headers)
+	}
+	if s := e.TokenSignature; s != nil {
+		params("token_signature.headers", s.Headers)
+		if s.Text != nil {
+			f("token_signature.text", s.Text, false)
+		}
 	}
 	for i, x := range e.Then {
 		path := fmt.Sprintf("then[%d]", i)
@@ -261,6 +275,9 @@ func (e *Entry) dialectTexts(f func(path string, t *template.Text, leave bool), 
 	}
 	for i, v := range e.Verify {
 		call(fmt.Sprintf("verify[%d]", i), &v.Call)
+	}
+	if e.ConfirmInstallation != nil {
+		call("confirm_installation", e.ConfirmInstallation)
 	}
 	if e.Uninstall != nil {
 		call("uninstall", e.Uninstall)

@@ -30,6 +30,7 @@ func refreshPolicy(p *Provider) Refresh {
 		ClientAuth: cmp.Or(ClientAuth(raw.ClientAuth), clientAuth(p)),
 		Method:     cmp.Or(strings.ToUpper(raw.Method), strings.ToUpper(p.TokenRequestMethod), "POST"),
 		Success:    success(cmp.Or(raw.Success, p.Success)),
+		Scope:      raw.Scope,
 		Keep:       raw.Keep,
 		Introspect: raw.Introspect,
 	}
@@ -91,8 +92,9 @@ func success(raw *RawSuccess) Success {
 	if raw == nil {
 		return Success{}
 	}
-	out := Success{Path: raw.Path}
+	out := Success{Path: raw.Path, Status: int(raw.Status)}
 	switch {
+	case raw.Path == "":
 	case raw.Equals != nil:
 		out.Test, out.Want = "equals", *raw.Equals
 	case raw.NotEquals != nil:

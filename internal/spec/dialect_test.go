@@ -54,13 +54,15 @@ func TestCallbackAndExpiry(t *testing.T) {
 func TestSuccessKey(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]Success{
-		"{path: ok, equals: true}":       {"ok", "equals", "true"},
-		"{path: r, equals: \"0000\"}":    {"r", "equals", "0000"},
-		"{path: r, equals: \"\"}":        {"r", "equals", ""},
-		"{path: s, not_equals: error}":   {"s", "not_equals", "error"},
-		"{path: a.b, present: true}":     {"a.b", "present", ""},
-		"{path: errors, present: false}": {"errors", "absent", ""},
-		"{path: ok}":                     {"ok", "present", ""},
+		"{path: ok, equals: true}":       {"ok", "equals", "true", 0},
+		"{path: r, equals: \"0000\"}":    {"r", "equals", "0000", 0},
+		"{path: r, equals: \"\"}":        {"r", "equals", "", 0},
+		"{path: s, not_equals: error}":   {"s", "not_equals", "error", 0},
+		"{path: a.b, present: true}":     {"a.b", "present", "", 0},
+		"{path: errors, present: false}": {"errors", "absent", "", 0},
+		"{path: ok}":                     {"ok", "present", "", 0},
+		"{status: 201}":                  {"", "", "", 201},
+		"{status: 200, path: ok}":        {"ok", "present", "", 200},
 	} {
 		if e := entry(t, oauth2+"  success: "+src+"\n"); e.Success != want || e.Refresh.Success != want {
 			t.Errorf("%s: %+v, at the refresh %+v", src, e.Success, e.Refresh.Success)

@@ -24,7 +24,7 @@ func TestDocumentationIsComplete(t *testing.T) {
 		reflect.TypeFor[Provider](), reflect.TypeFor[Field](), reflect.TypeFor[Proxy](), reflect.TypeFor[ProxyVerify](), reflect.TypeFor[Retry](), reflect.TypeFor[Paginate](),
 		reflect.TypeFor[Signature](), reflect.TypeFor[Token](), reflect.TypeFor[TokenResponse](), reflect.TypeFor[Step](), reflect.TypeFor[Assertion](),
 		reflect.TypeFor[RawRefresh](), reflect.TypeFor[RawRevocation](), reflect.TypeFor[RawIntrospection](), reflect.TypeFor[ErrorRule](),
-		reflect.TypeFor[RawSuccess](), reflect.TypeFor[RawThen](), reflect.TypeFor[RawDiscovery](), reflect.TypeFor[RawSelect](), reflect.TypeFor[RawUninstall](),
+		reflect.TypeFor[RawSuccess](), reflect.TypeFor[RawTokenSignature](), reflect.TypeFor[RawThen](), reflect.TypeFor[RawDiscovery](), reflect.TypeFor[RawSelect](), reflect.TypeFor[RawUninstall](),
 		reflect.TypeFor[RawVerify](), reflect.TypeFor[RawExpect](), reflect.TypeFor[RawAdditionalToken](), reflect.TypeFor[RawTokenRefresh](),
 	} {
 		if len(keysOf(structType)) == 0 {

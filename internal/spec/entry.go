@@ -64,11 +64,13 @@ type Entry struct {
 
 	// What happens around the token request. Verify takes the place of
 	// Verification, which is nil where there is a Verify: all of its checks pass.
-	Then             []Exchange
-	Discovery        []Discovery
-	Verify           []Check
-	Uninstall        *APICall // before a connection is deleted; nil when there is none
-	AdditionalTokens []AdditionalToken
+	TokenSignature      *TokenSignature // nil: token requests are not signed
+	Then                []Exchange
+	Discovery           []Discovery
+	Verify              []Check
+	ConfirmInstallation *APICall // after a connection was made of a webhook; nil when there is none
+	Uninstall           *APICall // before a connection is deleted; nil when there is none
+	AdditionalTokens    []AdditionalToken
 
 	// What follows from the keys, all fallbacks resolved.
 	ClientAuth          ClientAuth
@@ -214,6 +216,7 @@ type Refresh struct {
 	Method     string
 	Headers    []Param
 	TokenParam string // GrantExchange: the parameter with the access token
+	Scope      bool   // the scopes of the connection are sent again (RFC 6749 section 6)
 
 	// The answer.
 	Success    Success

@@ -10,9 +10,10 @@ import (
 // Success says which answers of the token endpoint are successes, among those
 // with a good status. The zero Success asks nothing.
 type Success struct {
-	Path string // dotted, into the answer
-	Test string // equals, not_equals, present or absent
-	Want string // of equals and not_equals
+	Path   string // dotted, into the answer; empty: nothing is asked of it
+	Test   string // equals, not_equals, present or absent
+	Want   string // of equals and not_equals
+	Status int    // the only good status; 0: any of 2xx
 }
 
 // Exchange is a call that follows the token request: it trades what that gave for

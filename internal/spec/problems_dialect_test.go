@@ -22,12 +22,31 @@ var dialectTable = []struct {
 	{"query parameters that are not there", oauth2 + "  token_query_params: [redirect_url, code_verifier, client_secret]\n", []string{
 		"6 a token_query_params[0] doubtful bad-value", "6 a token_query_params[1] doubtful secret-in-url", "6 a token_query_params[2] doubtful secret-in-url"}},
 	{"query parameters beside a query", oauth2 + "  token_query_params: [redirect_uri]\n  body_format: query\n", []string{"6 a token_query_params doubtful no-effect"}},
+	{"repeated parameters", oauth2 + "  token_repeated_params: [redirect_uri]\n  token_query_params: [grant_type]\n", nil},
+	{"odd repeated parameters", oauth2 + "  token_repeated_params: [redirect_url, client_secret, scope]\n  token_query_params: [scope]\n", []string{
+		"6 a token_repeated_params[0] doubtful bad-value", "6 a token_repeated_params[1] doubtful secret-in-url", "6 a token_repeated_params[2] doubtful no-effect"}},
+	{"repeated parameters beside a query", oauth2 + "  token_repeated_params: [redirect_uri]\n  body_format: query\n", []string{"6 a token_repeated_params doubtful no-effect"}},
+	{"a signature", oauth2 + "  token_signature: {header: sign, text: \"${body}${now:x}${clientId}\", headers: {t: \"${now:x}\"}}\n", nil},
+	{"a signature of nothing", oauth2 + "  token_signature: {algorithm: md5, encoding: base32}\n", []string{
+		"6 a token_signature rejected missing-key", "6 a token_signature rejected missing-key", "6 a token_signature.algorithm rejected bad-value", "6 a token_signature.encoding rejected bad-value"}},
+	{"an odd signature", oauth2 + "  token_signature: {header: \"si gn\", text: \"${now:x}\", headers: {b: \"${body}\"}}\n", []string{
+		"6 a token_signature.header rejected header-name", "6 a token_signature.text doubtful no-effect", "6 a token_signature.headers.b rejected unknown-variable"}},
+	{"a signature of another mode", apiKey + "  token_signature: {header: sign, text: \"${body}\"}\n", []string{"4 a token_signature doubtful no-effect"}},
+	{"an installation that is confirmed", strings.Replace(oauth2, "  authorization_url: https://example.com/authorize\n", "  installation: outbound\n", 1) + "  confirm_installation: {url: https://example.com/i, data: {status: installed}}\n", nil},
+	{"odd confirmations", oauth2 + "  confirm_installation: {method: GET}\n", []string{
+		"6 a confirm_installation rejected missing-key", "6 a confirm_installation doubtful no-effect", "6 a confirm_installation.method rejected bad-value"}},
 	{"the secret as user name", oauth2 + "  client_auth: basic_secret\n  revocation: {url: https://example.com/revoke, auth: basic_secret}\n  introspection: {url: https://example.com/i, auth: basic_secret}\n", nil},
 	{"a misspelt place of the secret", oauth2 + "  client_auth: secret_basic\n", []string{"6 a client_auth rejected bad-value"}},
 
 	{"a success", oauth2 + "  success: {path: ok, equals: true}\n", nil},
 	{"a success that only has to be there", oauth2 + "  success: {path: ok}\n", nil},
 	{"a success of nothing", oauth2 + "  success: {equals: \"0\", present: false}\n", []string{"6 a success rejected missing-key", "6 a success rejected bad-value"}},
+	{"a scope again", oauth2 + "  refresh: {scope: true}\n", nil},
+	{"a scope again that is there", oauth2 + "  refresh: {scope: true}\n  refresh_params: {scope: all}\n", []string{"6 a refresh.scope doubtful no-effect"}},
+	{"a scope without a refresh", oauth2 + "  refresh: {grant: none, scope: true}\n", []string{"6 a refresh.scope doubtful no-effect"}},
+	{"a success at a status", oauth2 + "  success: {status: 201}\n  refresh: {success: {status: 200, path: ok}}\n", nil},
+	{"successes of odd statuses", oauth2 + "  success: {status: 302}\n  refresh: {success: {status: 201, present: true}}\n", []string{
+		"6 a success.status rejected bad-value", "7 a refresh.success rejected missing-key"}},
 	{"a misspelt success", oauth2 + "  success: {path: ok, equal: \"0\"}\n", []string{"6 a success.equal doubtful unknown-key"}},
 	{"an expiry", oauth2 + "  response_fields: {expires_at: end, id_token: id}\n  expires_at_format: unix_ms\n  expiry: jwt\n  expires_in_unit: hours\n", nil},
 	{"odd expiries", oauth2 + "  response_fields: {expires_at: end}\n  expires_at_format: iso\n  expiry: token\n  expires_in_unit: weeks\n", []string{

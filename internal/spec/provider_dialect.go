@@ -5,6 +5,7 @@ package spec
 
 // RawSuccess is the success key; see [Success].
 type RawSuccess struct {
+	Status    int64   `yaml:"status" json:"status,omitempty"`
 	Path      string  `yaml:"path" json:"path,omitempty"`
 	Equals    *string `yaml:"equals" json:"equals,omitempty"`
 	NotEquals *string `yaml:"not_equals" json:"not_equals,omitempty"`
@@ -45,7 +46,7 @@ type RawSelect struct {
 	Only  bool   `yaml:"only" json:"only,omitempty"`
 }
 
-// RawUninstall is the uninstall key; see [APICall].
+// RawUninstall is the uninstall key, and confirm_installation; see [APICall].
 type RawUninstall struct {
 	URL     string `yaml:"url" json:"url,omitempty"`
 	Method  string `yaml:"method" json:"method,omitempty"`

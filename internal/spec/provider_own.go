@@ -24,22 +24,25 @@ type OwnKeys struct {
 	Introspection *RawIntrospection `yaml:"introspection" json:"introspection,omitempty"`
 	Refresh       *RawRefresh       `yaml:"refresh" json:"refresh,omitempty"`
 
-	AuthorizationParamNames map[string]string `yaml:"authorization_param_names" json:"authorization_param_names,omitempty"`
-	StateParamInCallback    string            `yaml:"state_param_in_callback" json:"state_param_in_callback,omitempty"`
-	TokenParamNames         map[string]string `yaml:"token_param_names" json:"token_param_names,omitempty"`
-	TokenQueryParams        []string          `yaml:"token_query_params" json:"token_query_params,omitempty"`
-	ResponseFields          map[string]string `yaml:"response_fields" json:"response_fields,omitempty"`
-	ExpiresAtFormat         string            `yaml:"expires_at_format" json:"expires_at_format,omitempty"`
-	Expiry                  string            `yaml:"expiry" json:"expiry,omitempty"`
-	Success                 *RawSuccess       `yaml:"success" json:"success,omitempty"`
-	APIHosts                []string          `yaml:"api_hosts" json:"api_hosts,omitempty"`
+	AuthorizationParamNames map[string]string  `yaml:"authorization_param_names" json:"authorization_param_names,omitempty"`
+	StateParamInCallback    string             `yaml:"state_param_in_callback" json:"state_param_in_callback,omitempty"`
+	TokenParamNames         map[string]string  `yaml:"token_param_names" json:"token_param_names,omitempty"`
+	TokenQueryParams        []string           `yaml:"token_query_params" json:"token_query_params,omitempty"`
+	TokenSignature          *RawTokenSignature `yaml:"token_signature" json:"token_signature,omitempty"`
+	TokenRepeatedParams     []string           `yaml:"token_repeated_params" json:"token_repeated_params,omitempty"`
+	ResponseFields          map[string]string  `yaml:"response_fields" json:"response_fields,omitempty"`
+	ExpiresAtFormat         string             `yaml:"expires_at_format" json:"expires_at_format,omitempty"`
+	Expiry                  string             `yaml:"expiry" json:"expiry,omitempty"`
+	Success                 *RawSuccess        `yaml:"success" json:"success,omitempty"`
+	APIHosts                []string           `yaml:"api_hosts" json:"api_hosts,omitempty"`
 
 	// What follows the token request, see provider_dialect.go.
-	Then             []RawThen            `yaml:"then" json:"then,omitempty"`
-	Discovery        []RawDiscovery       `yaml:"discovery" json:"discovery,omitempty"`
-	Verify           []RawVerify          `yaml:"verify" json:"verify,omitempty"`
-	Uninstall        *RawUninstall        `yaml:"uninstall" json:"uninstall,omitempty"`
-	AdditionalTokens []RawAdditionalToken `yaml:"additional_tokens" json:"additional_tokens,omitempty"`
+	Then                []RawThen            `yaml:"then" json:"then,omitempty"`
+	Discovery           []RawDiscovery       `yaml:"discovery" json:"discovery,omitempty"`
+	Verify              []RawVerify          `yaml:"verify" json:"verify,omitempty"`
+	ConfirmInstallation *RawUninstall        `yaml:"confirm_installation" json:"confirm_installation,omitempty"`
+	Uninstall           *RawUninstall        `yaml:"uninstall" json:"uninstall,omitempty"`
+	AdditionalTokens    []RawAdditionalToken `yaml:"additional_tokens" json:"additional_tokens,omitempty"`
 }
 
 // RawRevocation is the revocation key as written; see [Revocation].
@@ -82,6 +85,7 @@ type RawRefresh struct {
 	Method     string            `yaml:"method" json:"method,omitempty"`
 	Headers    Map               `yaml:"headers" json:"headers,omitzero"`
 	TokenParam string            `yaml:"token_param" json:"token_param,omitempty"`
+	Scope      bool              `yaml:"scope" json:"scope,omitempty"`
 
 	// The answer.
 	Success        *RawSuccess `yaml:"success" json:"success,omitempty"`

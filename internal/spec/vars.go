@@ -25,6 +25,7 @@ const (
 	atRequest               // headers of an API call, which may speak of the call
 	atRevoke                // revocation and introspection
 	atThen                  // an exchange that follows the token request
+	atSignature             // what is signed of a token request or a refresh
 )
 
 // The spaces that variables can be in.
@@ -184,6 +185,8 @@ func (v *vars) bare(name string, at site) bool {
 		return at == atRefresh || at == atRevoke
 	case "refreshToken":
 		return at == atThen
+	case "body":
+		return at == atSignature
 	}
 	return at == atRequest && slices.Contains(requestVars, name)
 }
