@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,7 @@ type lookUpCase struct {
 	token    string         // the access token, where what is in it counts
 	response object         // more of the token response
 	want     map[string]string
+	calls    []string // that have to be made, with their methods
 }
 
 var xeroTenants = []any{
@@ -104,6 +106,9 @@ var lookUpCases = []lookUpCase{
 		"https://api.procore.com/rest/v1.0/companies": []any{object{"id": 11}, object{"id": 12}},
 	}, want: map[string]string{"companyId": "11"}},
 	{name: "chosen", provider: "procore", config: map[string]string{"companyId": "12"}},
+	{provider: "rippling-shop-app", config: map[string]string{"appName": "acme"}, answers: map[string]any{"https://api.rippling.com/platform/api/mark_app_installed": object{"ok": true}},
+		calls: []string{"POST https://api.rippling.com/platform/api/mark_app_installed"}},
+	{name: "not there", provider: "rippling-shop-app", config: map[string]string{"appName": "acme"}},
 	{provider: "sellsy", token: unsigned(`{"corpId":4711}`), want: map[string]string{"corpid": "4711"}},
 	{provider: "sellsy-oauth2-cc", token: unsigned(`{"corpId":4711}`), want: map[string]string{"corpid": "4711"}},
 	{provider: "sophos-central", answers: map[string]any{"https://api.central.sophos.com/whoami/v1": object{
@@ -146,7 +151,8 @@ func TestLookUpsAreCaptured(t *testing.T) {
 			if tt.provider == "jobber" {
 				codedProviders[tt.provider](w.provider)
 			}
-			tt.play(w.provider)
+			var calls []string
+			tt.play(w.provider, &calls)
 			mode := AuthMode(w.provider.Mode())
 			if _, err := w.Integrations.Create(t.Context(), Integration{Key: "key", Provider: tt.provider, App: w.app(mode)}); err != nil {
 				t.Fatal(err)
@@ -166,6 +172,11 @@ func TestLookUpsAreCaptured(t *testing.T) {
 			if diff := cmp.Diff(tt.want, conn.Captured); diff != "" {
 				t.Errorf("captured (-want +got):\n%s", diff)
 			}
+			for _, call := range tt.calls {
+				if !slices.Contains(calls, call) {
+					t.Errorf("%s was not called; %q were", call, calls)
+				}
+			}
 			for _, p := range w.provider.Problems() {
 				t.Error(p)
 			}
@@ -174,7 +185,7 @@ func TestLookUpsAreCaptured(t *testing.T) {
 }
 
 // play answers the look-ups of a case, and only those that carry the credential.
-func (tt *lookUpCase) play(d *providertest.Dialect) {
+func (tt *lookUpCase) play(d *providertest.Dialect, calls *[]string) {
 	access := ""
 	d.Override.Answer = func(_ string, answer map[string]any) {
 		for k, v := range tt.response {
@@ -188,6 +199,7 @@ func (tt *lookUpCase) play(d *providertest.Dialect) {
 	answer := func(r *http.Request) (int, any) {
 		u := *r.URL
 		u.RawQuery = ""
+		*calls = append(*calls, r.Method+" "+u.String())
 		body, ok := tt.answers[u.String()]
 		if !ok {
 			return http.StatusNotFound, object{}

@@ -62,6 +62,9 @@ func (s *Subject) knows(d *spec.Discovery) bool {
 }
 
 func namesOf(d *spec.Discovery) string {
+	if d.Effect {
+		return "nothing, and tell the provider of the connection"
+	}
 	names := make([]string, len(d.Values))
 	for i, v := range d.Values {
 		names[i] = v.Name
@@ -77,6 +80,9 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 		answer, err := s.apiCall(ctx, d.Call)
 		if err != nil {
 			return nil, err
+		}
+		if d.Effect {
+			return nil, nil
 		}
 		source = answer.value
 	case spec.DiscoverTokenResponse:

@@ -164,9 +164,16 @@ func (c *checker) discoveryKeys(path string, d RawDiscovery) {
 	c.choice(Rejected, path+".from", d.From, string(DiscoverResponse), string(DiscoverTokenResponse), string(DiscoverAccessToken), string(DiscoverIDToken), string(DiscoverCallback))
 	from := DiscoveryFrom(d.From)
 	if from == "" || from == DiscoverResponse {
-		c.callKeys(path, d.Method, d.Data, "GET", "POST")
+		methods := []string{"GET", "POST"}
+		if d.Effect {
+			methods = append(methods, "PUT", "PATCH", "DELETE")
+		}
+		c.callKeys(path, d.Method, d.Data, methods...)
 	} else if d.URL != "" || d.Method != "" || d.Headers != nil || d.Data.Kind != Null {
 		c.reject(path+".from", "bad-value", fmt.Sprintf("no call is made for %s, so url, method, headers and data mean nothing", from))
+	}
+	if d.Effect && (len(d.Values) > 0 || d.Select != nil || d.OnlyIfMissing || from != "" && from != DiscoverResponse) {
+		c.reject(path+".effect", "bad-value", "the answer of a call that changes something is not kept, so values, select, only_if_missing and from mean nothing")
 	}
 	if from == DiscoverCallback && d.OnRefresh {
 		c.doubt(path+".on_refresh", "no-effect", "a refresh has no callback")

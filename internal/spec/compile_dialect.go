@@ -80,6 +80,7 @@ func (c *checker) discovery(path string, raw RawDiscovery) Discovery {
 		OnlyIfMissing: raw.OnlyIfMissing,
 		Optional:      raw.Optional,
 		OnRefresh:     raw.OnRefresh,
+		Effect:        raw.Effect,
 	}
 	if out.From == DiscoverResponse {
 		call := c.apiCall(path, raw.URL, raw.Method, "GET", raw.Headers, raw.Data)
@@ -88,8 +89,8 @@ func (c *checker) discovery(path string, raw RawDiscovery) Discovery {
 	if s := raw.Select; s != nil {
 		out.Select = &Select{Path: s.Path, Where: c.conditions(path+".select.where", s.Where), Only: s.Only}
 	}
-	if len(raw.Values) == 0 {
-		c.reject(path, "missing-key", "a discovery needs values")
+	if len(raw.Values) == 0 && !raw.Effect {
+		c.reject(path, "missing-key", "a discovery needs values, or effect")
 	}
 	for _, m := range raw.Values {
 		out.Values = append(out.Values, c.discovered(joinPath(path+".values", m.Name), m))

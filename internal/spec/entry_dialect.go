@@ -62,6 +62,7 @@ type Discovery struct {
 	OnlyIfMissing bool // does nothing when the connection config has all the values
 	Optional      bool // when it fails, the connection is good all the same
 	OnRefresh     bool // again after each refresh
+	Effect        bool // the call changes something; its answer is not kept, and Values is empty
 }
 
 // Select picks an element of a list.

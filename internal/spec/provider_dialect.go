@@ -35,6 +35,7 @@ type RawDiscovery struct {
 	OnlyIfMissing bool       `yaml:"only_if_missing" json:"only_if_missing,omitempty"`
 	Optional      bool       `yaml:"optional" json:"optional,omitempty"`
 	OnRefresh     bool       `yaml:"on_refresh" json:"on_refresh,omitempty"`
+	Effect        bool       `yaml:"effect" json:"effect,omitempty"`
 }
 
 // RawSelect is the select key of a discovery; see [Select].
