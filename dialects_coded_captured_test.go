@@ -106,6 +106,27 @@ var lookUpCases = []lookUpCase{
 		"https://api.procore.com/rest/v1.0/companies": []any{object{"id": 11}, object{"id": 12}},
 	}, want: map[string]string{"companyId": "11"}},
 	{name: "chosen", provider: "procore", config: map[string]string{"companyId": "12"}},
+	{provider: "gusto", answers: map[string]any{"https://api.gusto.com/v1/token_info": object{"scope": "companies:read", "resource": object{"type": "Company", "uuid": "co-1"}}},
+		want: map[string]string{"companyUuid": "co-1"}},
+	{provider: "gusto-demo", answers: map[string]any{"https://api.gusto-demo.com/v1/token_info": object{"resource": object{"type": "Company", "uuid": "co-1"}}},
+		want: map[string]string{"companyUuid": "co-1"}},
+	{name: "of the application", provider: "gusto", answers: map[string]any{"https://api.gusto.com/v1/token_info": object{"resource": object{"type": "Oauth::Application", "uuid": "app-1"}}}},
+	{provider: "snowflake", config: map[string]string{"snowflake_account_url": "acme-one.snowflakecomputing.com"}, answers: map[string]any{
+		"https://acme-one.snowflakecomputing.com/api/v2/statements": object{"code": "090001", "data": []any{[]any{"ANN"}}},
+	}, want: map[string]string{"username": "ANN"}, calls: []string{"POST https://acme-one.snowflakecomputing.com/api/v2/statements"}},
+	{provider: "adobe-umapi", want: map[string]string{"clientId": whatever}},
+	{provider: "checkr-partner", answers: map[string]any{"https://api.checkr.com/v1/nodes": object{"data": []any{}}},
+		response: object{"checkr_account_id": "ca-1"}, want: map[string]string{"accountHierarchyEnabled": "true", "checkr_account_id": "ca-1"}},
+	{name: "without", provider: "checkr-partner-staging", response: object{"checkr_account_id": "ca-1"},
+		want: map[string]string{"accountHierarchyEnabled": "false", "checkr_account_id": "ca-1"}},
+	{name: "busy", provider: "checkr-partner", answers: map[string]any{"https://api.checkr.com/v1/nodes": http.StatusServiceUnavailable},
+		response: object{"checkr_account_id": "ca-1"}, want: map[string]string{"checkr_account_id": "ca-1"}},
+	{provider: "sage-200", config: map[string]string{"edition": "sage200extra", "company_id": "", "site_id": ""}, answers: map[string]any{
+		"https://api.columbus.sage.com/uk/sage200extra/accounts/v1/sites": []any{object{"site_id": "s-1", "company_id": 1, "company_name": "Acme"}},
+	}, want: map[string]string{"company_id": "1", "site_id": "s-1"}},
+	{name: "two companies", provider: "sage-200", config: map[string]string{"edition": "sage200extra", "company_id": "", "site_id": ""}, answers: map[string]any{
+		"https://api.columbus.sage.com/uk/sage200extra/accounts/v1/sites": []any{object{"site_id": "s-1", "company_id": 1}, object{"site_id": "s-1", "company_id": 2}},
+	}},
 	{provider: "rippling-shop-app", config: map[string]string{"appName": "acme"}, answers: map[string]any{"https://api.rippling.com/platform/api/mark_app_installed": object{"ok": true}},
 		calls: []string{"POST https://api.rippling.com/platform/api/mark_app_installed"}},
 	{name: "not there", provider: "rippling-shop-app", config: map[string]string{"appName": "acme"}},
@@ -211,6 +232,9 @@ func (tt *lookUpCase) play(d *providertest.Dialect, calls *[]string) {
 		if got := r.Header.Get("Authorization"); got != want {
 			d.Problem("look-up", "header authorization is %q, want %q", got, want)
 			return http.StatusUnauthorized, nil
+		}
+		if status, is := body.(int); is {
+			return status, nil
 		}
 		var query struct{ Query string }
 		if strings.HasSuffix(u.Path, "/graphql") {

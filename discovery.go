@@ -77,6 +77,9 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 	var source any
 	switch d.From {
 	case spec.DiscoverResponse:
+		if len(d.Values) == 1 && d.Values[0].Answers {
+			return s.answers(ctx, d)
+		}
 		answer, err := s.apiCall(ctx, d.Call)
 		if err != nil {
 			return nil, err
@@ -98,6 +101,10 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 			return nil, errors.New("the token is no JWT")
 		}
 		source = claims
+	case spec.DiscoverCredential:
+		id, _ := s.client()
+		name, _ := s.private.cred.field("username")
+		source = map[string]any{"clientId": id, "username": name}
 	case spec.DiscoverCallback:
 		values := map[string]any{}
 		for name := range callback {
@@ -117,6 +124,25 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 	// A value may become the host that the credential goes to.
 	_, _, problems := s.provider.ConnectionConfig.Validate(out, spec.ValidateOptions{Partial: true, AllowUnknown: true})
 	return out, fieldErrors("config.", problems)
+}
+
+// answers looks up whether a call is answered. That it is refused is an answer as
+// well; that the credential is, or that the provider is busy or failed, is none.
+func (s *Subject) answers(ctx context.Context, d *spec.Discovery) (map[string]string, error) {
+	answer, err := s.apiAsk(ctx, d.Call, nil)
+	if err != nil {
+		return nil, err
+	}
+	value := "true"
+	switch {
+	case answer.status >= 200 && answer.status < 300:
+	case answer.status == http.StatusUnauthorized, answer.status == http.StatusRequestTimeout, answer.status == http.StatusTooManyRequests,
+		answer.status < 400, answer.status >= 500:
+		return nil, fmt.Errorf("the provider answered %d", answer.status)
+	default:
+		value = "false"
+	}
+	return map[string]string{d.Values[0].Name: value}, nil
 }
 
 // apiCall makes a call that the provider's data describes, with the connection's

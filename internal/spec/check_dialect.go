@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -161,7 +162,7 @@ func (c *checker) callKeys(path, method string, data Value, methods ...string) {
 }
 
 func (c *checker) discoveryKeys(path string, d RawDiscovery) {
-	c.choice(Rejected, path+".from", d.From, string(DiscoverResponse), string(DiscoverTokenResponse), string(DiscoverAccessToken), string(DiscoverIDToken), string(DiscoverCallback))
+	c.choice(Rejected, path+".from", d.From, string(DiscoverResponse), string(DiscoverTokenResponse), string(DiscoverAccessToken), string(DiscoverIDToken), string(DiscoverCallback), string(DiscoverCredential))
 	from := DiscoveryFrom(d.From)
 	if from == "" || from == DiscoverResponse {
 		methods := []string{"GET", "POST"}
@@ -178,7 +179,7 @@ func (c *checker) discoveryKeys(path string, d RawDiscovery) {
 	if from == DiscoverCallback && d.OnRefresh {
 		c.doubt(path+".on_refresh", "no-effect", "a refresh has no callback")
 	}
-	if from != "" && from != DiscoverResponse && from != DiscoverCallback && !c.p.AuthMode.in(append([]AuthMode{TwoStep}, oauthModes...)...) {
+	if from != "" && from != DiscoverResponse && from != DiscoverCallback && from != DiscoverCredential && !c.p.AuthMode.in(append([]AuthMode{TwoStep}, oauthModes...)...) {
 		c.doubt(path+".from", "no-effect", fmt.Sprintf("there is no answer of a token endpoint with auth_mode %s", c.p.AuthMode))
 	}
 	if s := d.Select; s != nil {
@@ -189,12 +190,13 @@ func (c *checker) discoveryKeys(path string, d RawDiscovery) {
 			c.doubt(path+".select", "no-effect", "a callback has no lists")
 		}
 	}
+	c.answersKeys(path, d)
 	for _, m := range d.Values {
 		item := joinPath(path+".values", m.Name)
 		if m.Value.Kind == Object {
 			c.choice(Rejected, item+".transform", m.Value.Map.Text("transform"), "sha256", "lower", "strip_scheme")
 		}
-		if m.Value.Kind != List && m.Value.Text == "" && m.Value.Map.Text("path") == "" && d.Select == nil {
+		if m.Value.Kind != List && m.Value.Text == "" && m.Value.Map.Text("path") == "" && m.Value.Map.Text("answers") == "" && d.Select == nil {
 			c.doubt(item, "empty-value", "without a path the whole answer would be the value")
 		}
 		f, declared := c.p.ConnectionConfig.Get(m.Name)
@@ -203,6 +205,24 @@ func (c *checker) discoveryKeys(path string, d RawDiscovery) {
 		}
 	}
 }
+
+// answersKeys checks a discovery whose value is whether it is answered, and one of
+// what the credential is made of.
+func (c *checker) answersKeys(path string, d RawDiscovery) {
+	from := DiscoveryFrom(d.From)
+	for _, m := range d.Values {
+		item := joinPath(path+".values", m.Name)
+		if m.Value.Map.Text("answers") != "" && (len(m.Value.Map) > 1 || len(d.Values) > 1 || d.Select != nil || from != "" && from != DiscoverResponse) {
+			c.reject(item+".answers", "bad-value", "whether a call is answered is the only value of its discovery, and nothing else is read")
+		}
+		if p := cmp.Or(m.Value.Text, m.Value.Map.Text("path")); from == DiscoverCredential && !slices.Contains(openFields, p) {
+			c.reject(item, "bad-value", "what was found is no secret, so only these parts of a credential can be: "+strings.Join(openFields, ", "))
+		}
+	}
+}
+
+// openFields are what a credential has that is no secret.
+var openFields = []string{"clientId", "username"}
 
 func (c *checker) expectKeys(path string, e *RawExpect) {
 	if e == nil {

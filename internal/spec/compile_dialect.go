@@ -150,6 +150,11 @@ func (c *checker) discovered(path string, m Member) DiscoveredValue {
 		switch key.Name {
 		case "path":
 			out.Path = key.Value.Text
+		case "answers":
+			out.Answers = key.Value.Text == "true"
+			if !out.Answers {
+				c.reject(at, "bad-value", "only true means something here")
+			}
 		case "transform":
 			out.Transform = key.Value.Text
 		case "pattern":

@@ -48,6 +48,7 @@ const (
 	DiscoverAccessToken   DiscoveryFrom = "claims:access_token"
 	DiscoverIDToken       DiscoveryFrom = "claims:id_token"
 	DiscoverCallback      DiscoveryFrom = "callback"
+	DiscoverCredential    DiscoveryFrom = "credential" // what is no secret in it
 )
 
 // Discovery looks something up once a connection is made, such as its tenant, and
@@ -86,6 +87,7 @@ type DiscoveredValue struct {
 	Path      string         // dotted; empty: what was selected is the value
 	Pattern   *regexp.Regexp // nil, or what to look for: its first group is the value
 	Transform string         // empty, sha256, lower or strip_scheme
+	Answers   bool           // the value is whether the call succeeds: true, or false if it is refused
 }
 
 // Check is a call that succeeds only with a good credential, and how to tell.

@@ -62,6 +62,9 @@ var dialectTable = []struct {
 	{"calls that change something", discovers("{url: /x, method: put, effect: true, data: {a: b}, optional: true}", "{url: /x, method: delete, effect: true}"), nil},
 	{"odd calls that change something", discovers("{url: /x, effect: true, values: {a: b}}", "{from: callback, effect: true}", "{url: /x, effect: true, only_if_missing: true}", "{url: /x, method: PUT, values: {a: b}}", "{url: /x, effect: true, data: {a: b}}"), []string{
 		"7 a discovery[0].effect rejected bad-value", "8 a discovery[1].effect rejected bad-value", "9 a discovery[2].effect rejected bad-value", "10 a discovery[3].method rejected bad-value", "11 a discovery[4].data rejected bad-value"}},
+	{"whether it answers", discovers("{url: /x, values: {a: {answers: true}}}", "{from: credential, values: {c: clientId}}"), nil},
+	{"odd answers and credentials", discovers("{url: /x, values: {a: {answers: true}, b: c}}", "{url: /x, values: {a: {answers: true, path: b}}}", "{url: /x, values: {a: {answers: no}}}", "{from: credential, values: {c: clientSecret}}"), []string{
+		"7 a discovery[0].values.a.answers rejected bad-value", "8 a discovery[1].values.a.answers rejected bad-value", "9 a discovery[2].values.a.answers rejected bad-value", "10 a discovery[3].values.c rejected bad-value"}},
 	{"a value of the whole answer", discovers("{url: /x, values: {a: {pattern: \"(.)\"}}}"), []string{"7 a discovery[0].values.a doubtful empty-value"}},
 	{"a value that is asked for as well", discovers("{url: /x, values: {a: b}}", "{url: /x, only_if_missing: true, values: {c: d}}") + "  connection_config: {a: {type: string}, c: {type: string, optional: true}}\n", []string{"7 a discovery[0].values.a doubtful source-asked"}},
 	{"a source that discovers nothing", discovers("{url: /x, values: {clouId: id, site: url}}") + "  connection_config: {cloudId: {type: string, automated: true, source: discovery}, site: {type: string, automated: true, source: discovery}}\n", []string{
