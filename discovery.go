@@ -167,9 +167,15 @@ type apiAnswer struct {
 // apiAsk makes a call below base, or below the connection's own base URL if that is
 // nil, and takes any status. It follows no redirect: a sign-in page is no good
 // answer, and another host must not see the credential.
-func (s *Subject) apiAsk(ctx context.Context, call *spec.APICall, base *url.URL) (*apiAnswer, error) {
+//
+// last are headers that win over those of every call and may speak of the request,
+// such as a signature of it.
+func (s *Subject) apiAsk(ctx context.Context, call *spec.APICall, base *url.URL, last ...spec.Param) (*apiAnswer, error) {
 	req, err := s.apiRequest(ctx, call, base)
 	if err != nil {
+		return nil, err
+	}
+	if err := expandInto(last, s.requestEnv(req), req.Header.Set); err != nil {
 		return nil, err
 	}
 	rt, err := s.certified(s.core.apiHTTP)
@@ -209,12 +215,17 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 		return nil, &FieldError{Field: "url", Reason: "is relative, and the provider has no base URL"}
 	}
 	var body io.Reader
+	kind := "application/json"
 	if !call.Data.IsZero() {
 		v, err := call.Data.Expand(env)
 		if err != nil {
 			return nil, configError(err)
 		}
 		b, err := json.Marshal(v)
+		if call.Form {
+			b, err = formBody(v.Map)
+			kind = "application/x-www-form-urlencoded"
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -225,7 +236,7 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 		return nil, &FieldError{Field: "url", Reason: "cannot be used"}
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	if err := expandInto(call.Headers, env, req.Header.Set); err != nil {
 		return nil, err
@@ -234,6 +245,23 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 		return req, s.core.attach(s, req)
 	}
 	return req, nil
+}
+
+// formBody is a form, in which a mapping or a list is JSON.
+func formBody(params spec.Map) ([]byte, error) {
+	form := url.Values{}
+	for _, p := range params {
+		text := p.Value.Text
+		if !p.Value.IsScalar() {
+			b, err := json.Marshal(p.Value)
+			if err != nil {
+				return nil, err
+			}
+			text = string(b)
+		}
+		form.Set(p.Name, text)
+	}
+	return []byte(form.Encode()), nil
 }
 
 // sendsTo says whether the credential may go to a URL of the provider's data. A
@@ -266,7 +294,7 @@ func (s *Subject) namesHost(host string) bool {
 func (s *Subject) passes(ctx context.Context) error {
 	for i := range s.provider.Verify {
 		check := &s.provider.Verify[i]
-		answer, err := s.apiAsk(ctx, &check.Call, nil)
+		answer, err := s.apiAsk(ctx, &check.Call, nil, check.Headers...)
 		if err != nil {
 			return &VerificationError{Err: err}
 		}

@@ -46,6 +46,10 @@ func (c *checker) dialectKeys() {
 		c.discoveryKeys(fmt.Sprintf("discovery[%d]", i), d)
 	}
 	for i, v := range p.Verify {
+		c.choice(Rejected, fmt.Sprintf("verify[%d].body_format", i), v.BodyFormat, "json", "form")
+		if v.BodyFormat == "form" && v.Data.Kind != Object {
+			c.reject(fmt.Sprintf("verify[%d].body_format", i), "missing-key", "a form needs data, a mapping of its parameters")
+		}
 		path := fmt.Sprintf("verify[%d]", i)
 		c.callKeys(path, v.Method, v.Data, "GET", "POST")
 		c.expectKeys(path+".expect", v.Expect)

@@ -21,7 +21,9 @@ func (c *checker) dialect(e *Entry) {
 	}
 	for i, raw := range p.Verify {
 		path := fmt.Sprintf("verify[%d]", i)
-		e.Verify = append(e.Verify, Check{Call: c.apiCall(path, raw.URL, raw.Method, "GET", raw.Headers, raw.Data), Expect: expect(raw.Expect)})
+		call := c.apiCall(path, raw.URL, raw.Method, "GET", nil, raw.Data)
+		call.Form = raw.BodyFormat == "form"
+		e.Verify = append(e.Verify, Check{Call: call, Headers: c.headers(path+".headers", raw.Headers, atRequest), Expect: expect(raw.Expect)})
 	}
 	if len(e.Verify) > 0 {
 		e.Verification = nil
@@ -267,6 +269,7 @@ func (e *Entry) dialectTexts(f func(path string, t *template.Text, leave bool), 
 	}
 	for i, v := range e.Verify {
 		call(fmt.Sprintf("verify[%d]", i), &v.Call)
+		params(fmt.Sprintf("verify[%d].headers", i), v.Headers)
 	}
 	if e.Uninstall != nil {
 		call("uninstall", e.Uninstall)

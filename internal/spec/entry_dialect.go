@@ -35,6 +35,7 @@ type APICall struct {
 	Method  string
 	Headers []Param
 	Data    Tree // sent as JSON; the zero Tree is no body
+	Form    bool // Data is sent as a form, and what is no text in it as JSON
 }
 
 // DiscoveryFrom is where a [Discovery] looks.
@@ -92,8 +93,9 @@ type DiscoveredValue struct {
 
 // Check is a call that succeeds only with a good credential, and how to tell.
 type Check struct {
-	Call   APICall
-	Expect Expect
+	Call    APICall
+	Headers []Param // may speak of the call, and win over those of every call
+	Expect  Expect
 }
 
 // Expect says which answer of a [Check] is a success. The zero Expect asks for a

@@ -61,6 +61,8 @@ type RawVerify struct {
 	Headers Map        `yaml:"headers" json:"headers,omitempty"`
 	Data    Value      `yaml:"data" json:"data,omitzero"`
 	Expect  *RawExpect `yaml:"expect" json:"expect,omitempty"`
+
+	BodyFormat string `yaml:"body_format" json:"body_format,omitempty"`
 }
 
 // RawExpect is the expect key of a verify element; see [Expect].
