@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,9 @@ type object = map[string]any
 
 // whatever is a value that the Dialect makes up.
 const whatever = "*"
+
+// theClientID is the client ID of the credential.
+const theClientID = "<client ID>"
 
 // unsigned is a JWT whose signature nobody looks at.
 func unsigned(claims string) string {
@@ -40,6 +44,7 @@ type lookUpCase struct {
 	token    string         // the access token, where what is in it counts
 	response object         // more of the token response
 	want     map[string]string
+	calls    []string // that have to be made, with their methods
 }
 
 var xeroTenants = []any{
@@ -104,6 +109,30 @@ var lookUpCases = []lookUpCase{
 		"https://api.procore.com/rest/v1.0/companies": []any{object{"id": 11}, object{"id": 12}},
 	}, want: map[string]string{"companyId": "11"}},
 	{name: "chosen", provider: "procore", config: map[string]string{"companyId": "12"}},
+	{provider: "gusto", answers: map[string]any{"https://api.gusto.com/v1/token_info": object{"scope": "companies:read", "resource": object{"type": "Company", "uuid": "co-1"}}},
+		want: map[string]string{"companyUuid": "co-1"}},
+	{provider: "gusto-demo", answers: map[string]any{"https://api.gusto-demo.com/v1/token_info": object{"resource": object{"type": "Company", "uuid": "co-1"}}},
+		want: map[string]string{"companyUuid": "co-1"}},
+	{name: "of the application", provider: "gusto", answers: map[string]any{"https://api.gusto.com/v1/token_info": object{"resource": object{"type": "Oauth::Application", "uuid": "app-1"}}}},
+	{provider: "snowflake", config: map[string]string{"snowflake_account_url": "acme-one.snowflakecomputing.com"}, answers: map[string]any{
+		"https://acme-one.snowflakecomputing.com/api/v2/statements": object{"code": "090001", "data": []any{[]any{"ANN"}}},
+	}, want: map[string]string{"username": "ANN"}, calls: []string{"POST https://acme-one.snowflakecomputing.com/api/v2/statements"}},
+	{provider: "adobe-umapi", want: map[string]string{"clientId": theClientID}},
+	{provider: "checkr-partner", answers: map[string]any{"https://api.checkr.com/v1/nodes": object{"data": []any{}}},
+		response: object{"checkr_account_id": "ca-1"}, want: map[string]string{"accountHierarchyEnabled": "true", "checkr_account_id": "ca-1"}},
+	{name: "without", provider: "checkr-partner-staging", response: object{"checkr_account_id": "ca-1"},
+		want: map[string]string{"accountHierarchyEnabled": "false", "checkr_account_id": "ca-1"}},
+	{name: "busy", provider: "checkr-partner", answers: map[string]any{"https://api.checkr.com/v1/nodes": http.StatusServiceUnavailable},
+		response: object{"checkr_account_id": "ca-1"}, want: map[string]string{"checkr_account_id": "ca-1"}},
+	{provider: "sage-200", config: map[string]string{"edition": "sage200extra", "company_id": "", "site_id": ""}, answers: map[string]any{
+		"https://api.columbus.sage.com/uk/sage200extra/accounts/v1/sites": []any{object{"site_id": "s-1", "company_id": 1, "company_name": "Acme"}},
+	}, want: map[string]string{"company_id": "1", "site_id": "s-1"}},
+	{name: "two companies", provider: "sage-200", config: map[string]string{"edition": "sage200extra", "company_id": "", "site_id": ""}, answers: map[string]any{
+		"https://api.columbus.sage.com/uk/sage200extra/accounts/v1/sites": []any{object{"site_id": "s-1", "company_id": 1}, object{"site_id": "s-1", "company_id": 2}},
+	}},
+	{provider: "rippling-shop-app", config: map[string]string{"appName": "acme"}, answers: map[string]any{"https://api.rippling.com/platform/api/mark_app_installed": object{"ok": true}},
+		calls: []string{"POST https://api.rippling.com/platform/api/mark_app_installed"}},
+	{name: "not there", provider: "rippling-shop-app", config: map[string]string{"appName": "acme"}},
 	{provider: "sellsy", token: unsigned(`{"corpId":4711}`), want: map[string]string{"corpid": "4711"}},
 	{provider: "sellsy-oauth2-cc", token: unsigned(`{"corpId":4711}`), want: map[string]string{"corpid": "4711"}},
 	{provider: "sophos-central", answers: map[string]any{"https://api.central.sophos.com/whoami/v1": object{
@@ -146,7 +175,8 @@ func TestLookUpsAreCaptured(t *testing.T) {
 			if tt.provider == "jobber" {
 				codedProviders[tt.provider](w.provider)
 			}
-			tt.play(w.provider)
+			var calls []string
+			tt.play(w.provider, &calls)
 			mode := AuthMode(w.provider.Mode())
 			if _, err := w.Integrations.Create(t.Context(), Integration{Key: "key", Provider: tt.provider, App: w.app(mode)}); err != nil {
 				t.Fatal(err)
@@ -159,12 +189,20 @@ func TestLookUpsAreCaptured(t *testing.T) {
 				t.Fatal(err)
 			}
 			for name, v := range tt.want {
+				if v == theClientID && conn.Captured[name] == w.in.Credentials["client_id"] {
+					conn.Captured[name] = theClientID
+				}
 				if v == whatever && conn.Captured[name] != "" {
 					conn.Captured[name] = whatever
 				}
 			}
 			if diff := cmp.Diff(tt.want, conn.Captured); diff != "" {
 				t.Errorf("captured (-want +got):\n%s", diff)
+			}
+			for _, call := range tt.calls {
+				if !slices.Contains(calls, call) {
+					t.Errorf("%s was not called; %q were", call, calls)
+				}
 			}
 			for _, p := range w.provider.Problems() {
 				t.Error(p)
@@ -174,7 +212,7 @@ func TestLookUpsAreCaptured(t *testing.T) {
 }
 
 // play answers the look-ups of a case, and only those that carry the credential.
-func (tt *lookUpCase) play(d *providertest.Dialect) {
+func (tt *lookUpCase) play(d *providertest.Dialect, calls *[]string) {
 	access := ""
 	d.Override.Answer = func(_ string, answer map[string]any) {
 		for k, v := range tt.response {
@@ -188,6 +226,7 @@ func (tt *lookUpCase) play(d *providertest.Dialect) {
 	answer := func(r *http.Request) (int, any) {
 		u := *r.URL
 		u.RawQuery = ""
+		*calls = append(*calls, r.Method+" "+u.String())
 		body, ok := tt.answers[u.String()]
 		if !ok {
 			return http.StatusNotFound, object{}
@@ -199,6 +238,9 @@ func (tt *lookUpCase) play(d *providertest.Dialect) {
 		if got := r.Header.Get("Authorization"); got != want {
 			d.Problem("look-up", "header authorization is %q, want %q", got, want)
 			return http.StatusUnauthorized, nil
+		}
+		if status, is := body.(int); is {
+			return status, nil
 		}
 		var query struct{ Query string }
 		if strings.HasSuffix(u.Path, "/graphql") {

@@ -62,6 +62,9 @@ func (s *Subject) knows(d *spec.Discovery) bool {
 }
 
 func namesOf(d *spec.Discovery) string {
+	if d.Effect {
+		return "nothing, and tell the provider of the connection"
+	}
 	names := make([]string, len(d.Values))
 	for i, v := range d.Values {
 		names[i] = v.Name
@@ -74,9 +77,15 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 	var source any
 	switch d.From {
 	case spec.DiscoverResponse:
+		if len(d.Values) == 1 && d.Values[0].Answers {
+			return s.answers(ctx, d)
+		}
 		answer, err := s.apiCall(ctx, d.Call)
 		if err != nil {
 			return nil, err
+		}
+		if d.Effect {
+			return nil, nil
 		}
 		source = answer.value
 	case spec.DiscoverTokenResponse:
@@ -92,6 +101,10 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 			return nil, errors.New("the token is no JWT")
 		}
 		source = claims
+	case spec.DiscoverCredential:
+		id, _ := s.client()
+		name, _ := s.private.cred.field("username")
+		source = map[string]any{"clientId": id, "username": name}
 	case spec.DiscoverCallback:
 		values := map[string]any{}
 		for name := range callback {
@@ -111,6 +124,25 @@ func (s *Subject) discovered(ctx context.Context, d *spec.Discovery, g Grant, ca
 	// A value may become the host that the credential goes to.
 	_, _, problems := s.provider.ConnectionConfig.Validate(out, spec.ValidateOptions{Partial: true, AllowUnknown: true})
 	return out, fieldErrors("config.", problems)
+}
+
+// answers looks up whether a call is answered. That it is refused is an answer as
+// well; that the credential is, or that the provider is busy or failed, is none.
+func (s *Subject) answers(ctx context.Context, d *spec.Discovery) (map[string]string, error) {
+	answer, err := s.apiAsk(ctx, d.Call, nil)
+	if err != nil {
+		return nil, err
+	}
+	value := "true"
+	switch {
+	case answer.status >= 200 && answer.status < 300:
+	case answer.status == http.StatusUnauthorized, answer.status == http.StatusRequestTimeout, answer.status == http.StatusTooManyRequests,
+		answer.status < 400, answer.status >= 500:
+		return nil, fmt.Errorf("the provider answered %d", answer.status)
+	default:
+		value = "false"
+	}
+	return map[string]string{d.Values[0].Name: value}, nil
 }
 
 // apiCall makes a call that the provider's data describes, with the connection's
@@ -135,9 +167,15 @@ type apiAnswer struct {
 // apiAsk makes a call below base, or below the connection's own base URL if that is
 // nil, and takes any status. It follows no redirect: a sign-in page is no good
 // answer, and another host must not see the credential.
-func (s *Subject) apiAsk(ctx context.Context, call *spec.APICall, base *url.URL) (*apiAnswer, error) {
+//
+// last are headers that win over those of every call and may speak of the request,
+// such as a signature of it.
+func (s *Subject) apiAsk(ctx context.Context, call *spec.APICall, base *url.URL, last ...spec.Param) (*apiAnswer, error) {
 	req, err := s.apiRequest(ctx, call, base)
 	if err != nil {
+		return nil, err
+	}
+	if err := expandInto(last, s.requestEnv(req), req.Header.Set); err != nil {
 		return nil, err
 	}
 	rt, err := s.certified(s.core.apiHTTP)
@@ -177,12 +215,17 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 		return nil, &FieldError{Field: "url", Reason: "is relative, and the provider has no base URL"}
 	}
 	var body io.Reader
+	kind := "application/json"
 	if !call.Data.IsZero() {
 		v, err := call.Data.Expand(env)
 		if err != nil {
 			return nil, configError(err)
 		}
 		b, err := json.Marshal(v)
+		if call.Form {
+			b, err = formBody(v.Map)
+			kind = "application/x-www-form-urlencoded"
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +236,7 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 		return nil, &FieldError{Field: "url", Reason: "cannot be used"}
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	if err := expandInto(call.Headers, env, req.Header.Set); err != nil {
 		return nil, err
@@ -202,6 +245,23 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 		return req, s.core.attach(s, req)
 	}
 	return req, nil
+}
+
+// formBody is a form, in which a mapping or a list is JSON.
+func formBody(params spec.Map) ([]byte, error) {
+	form := url.Values{}
+	for _, p := range params {
+		text := p.Value.Text
+		if !p.Value.IsScalar() {
+			b, err := json.Marshal(p.Value)
+			if err != nil {
+				return nil, err
+			}
+			text = string(b)
+		}
+		form.Set(p.Name, text)
+	}
+	return []byte(form.Encode()), nil
 }
 
 // sendsTo says whether the credential may go to a URL of the provider's data. A
@@ -237,7 +297,7 @@ func (s *Subject) namesHost(host string) bool {
 func (s *Subject) passes(ctx context.Context) error {
 	for i := range s.provider.Verify {
 		check := &s.provider.Verify[i]
-		answer, err := s.apiAsk(ctx, &check.Call, nil)
+		answer, err := s.apiAsk(ctx, &check.Call, nil, check.Headers...)
 		if err != nil {
 			return &VerificationError{Err: err}
 		}

@@ -280,6 +280,9 @@ func (s *Subject) revokeToken(ctx context.Context, access, refresh Secret) error
 	if err := expandInto(r.Headers, env, call.Header.Set); err != nil {
 		return err
 	}
+	if call.Auth == oauth.AuthNone && call.Header.Get("Authorization") != "" {
+		call.Auth = oauth.AuthAbsent // the header says who the client is
+	}
 	out, err := s.identify(call)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +47,10 @@ func (c *checker) dialectKeys() {
 		c.discoveryKeys(fmt.Sprintf("discovery[%d]", i), d)
 	}
 	for i, v := range p.Verify {
+		c.choice(Rejected, fmt.Sprintf("verify[%d].body_format", i), v.BodyFormat, "json", "form")
+		if v.BodyFormat == "form" && v.Data.Kind != Object {
+			c.reject(fmt.Sprintf("verify[%d].body_format", i), "missing-key", "a form needs data, a mapping of its parameters")
+		}
 		path := fmt.Sprintf("verify[%d]", i)
 		c.callKeys(path, v.Method, v.Data, "GET", "POST")
 		c.expectKeys(path+".expect", v.Expect)
@@ -186,17 +191,24 @@ func (c *checker) callKeys(path, method string, data Value, methods ...string) {
 }
 
 func (c *checker) discoveryKeys(path string, d RawDiscovery) {
-	c.choice(Rejected, path+".from", d.From, string(DiscoverResponse), string(DiscoverTokenResponse), string(DiscoverAccessToken), string(DiscoverIDToken), string(DiscoverCallback))
+	c.choice(Rejected, path+".from", d.From, string(DiscoverResponse), string(DiscoverTokenResponse), string(DiscoverAccessToken), string(DiscoverIDToken), string(DiscoverCallback), string(DiscoverCredential))
 	from := DiscoveryFrom(d.From)
 	if from == "" || from == DiscoverResponse {
-		c.callKeys(path, d.Method, d.Data, "GET", "POST")
+		methods := []string{"GET", "POST"}
+		if d.Effect {
+			methods = append(methods, "PUT", "PATCH", "DELETE")
+		}
+		c.callKeys(path, d.Method, d.Data, methods...)
 	} else if d.URL != "" || d.Method != "" || d.Headers != nil || d.Data.Kind != Null {
 		c.reject(path+".from", "bad-value", fmt.Sprintf("no call is made for %s, so url, method, headers and data mean nothing", from))
+	}
+	if d.Effect && (len(d.Values) > 0 || d.Select != nil || d.OnlyIfMissing || from != "" && from != DiscoverResponse) {
+		c.reject(path+".effect", "bad-value", "the answer of a call that changes something is not kept, so values, select, only_if_missing and from mean nothing")
 	}
 	if from == DiscoverCallback && d.OnRefresh {
 		c.doubt(path+".on_refresh", "no-effect", "a refresh has no callback")
 	}
-	if from != "" && from != DiscoverResponse && from != DiscoverCallback && !c.p.AuthMode.in(append([]AuthMode{TwoStep}, oauthModes...)...) {
+	if from != "" && from != DiscoverResponse && from != DiscoverCallback && from != DiscoverCredential && !c.p.AuthMode.in(append([]AuthMode{TwoStep}, oauthModes...)...) {
 		c.doubt(path+".from", "no-effect", fmt.Sprintf("there is no answer of a token endpoint with auth_mode %s", c.p.AuthMode))
 	}
 	if s := d.Select; s != nil {
@@ -207,12 +219,13 @@ func (c *checker) discoveryKeys(path string, d RawDiscovery) {
 			c.doubt(path+".select", "no-effect", "a callback has no lists")
 		}
 	}
+	c.answersKeys(path, d)
 	for _, m := range d.Values {
 		item := joinPath(path+".values", m.Name)
 		if m.Value.Kind == Object {
 			c.choice(Rejected, item+".transform", m.Value.Map.Text("transform"), "sha256", "lower", "strip_scheme")
 		}
-		if m.Value.Kind != List && m.Value.Text == "" && m.Value.Map.Text("path") == "" && d.Select == nil {
+		if m.Value.Kind != List && m.Value.Text == "" && m.Value.Map.Text("path") == "" && m.Value.Map.Text("answers") == "" && d.Select == nil {
 			c.doubt(item, "empty-value", "without a path the whole answer would be the value")
 		}
 		f, declared := c.p.ConnectionConfig.Get(m.Name)
@@ -221,6 +234,24 @@ func (c *checker) discoveryKeys(path string, d RawDiscovery) {
 		}
 	}
 }
+
+// answersKeys checks a discovery whose value is whether it is answered, and one of
+// what the credential is made of.
+func (c *checker) answersKeys(path string, d RawDiscovery) {
+	from := DiscoveryFrom(d.From)
+	for _, m := range d.Values {
+		item := joinPath(path+".values", m.Name)
+		if m.Value.Map.Text("answers") != "" && (len(m.Value.Map) > 1 || len(d.Values) > 1 || d.Select != nil || from != "" && from != DiscoverResponse) {
+			c.reject(item+".answers", "bad-value", "whether a call is answered is the only value of its discovery, and nothing else is read")
+		}
+		if p := cmp.Or(m.Value.Text, m.Value.Map.Text("path")); from == DiscoverCredential && !slices.Contains(openFields, p) {
+			c.reject(item, "bad-value", "what was found is no secret, so only these parts of a credential can be: "+strings.Join(openFields, ", "))
+		}
+	}
+}
+
+// openFields are what a credential has that is no secret.
+var openFields = []string{"clientId", "username"}
 
 func (c *checker) expectKeys(path string, e *RawExpect) {
 	if e == nil {

@@ -22,7 +22,9 @@ func (c *checker) dialect(e *Entry) {
 	}
 	for i, raw := range p.Verify {
 		path := fmt.Sprintf("verify[%d]", i)
-		e.Verify = append(e.Verify, Check{Call: c.apiCall(path, raw.URL, raw.Method, "GET", raw.Headers, raw.Data), Expect: expect(raw.Expect)})
+		call := c.apiCall(path, raw.URL, raw.Method, "GET", nil, raw.Data)
+		call.Form = raw.BodyFormat == "form"
+		e.Verify = append(e.Verify, Check{Call: call, Headers: c.headers(path+".headers", raw.Headers, atRequest), Expect: expect(raw.Expect)})
 	}
 	if len(e.Verify) > 0 {
 		e.Verification = nil
@@ -85,6 +87,7 @@ func (c *checker) discovery(path string, raw RawDiscovery) Discovery {
 		OnlyIfMissing: raw.OnlyIfMissing,
 		Optional:      raw.Optional,
 		OnRefresh:     raw.OnRefresh,
+		Effect:        raw.Effect,
 	}
 	if out.From == DiscoverResponse {
 		call := c.apiCall(path, raw.URL, raw.Method, "GET", raw.Headers, raw.Data)
@@ -93,8 +96,8 @@ func (c *checker) discovery(path string, raw RawDiscovery) Discovery {
 	if s := raw.Select; s != nil {
 		out.Select = &Select{Path: s.Path, Where: c.conditions(path+".select.where", s.Where), Only: s.Only}
 	}
-	if len(raw.Values) == 0 {
-		c.reject(path, "missing-key", "a discovery needs values")
+	if len(raw.Values) == 0 && !raw.Effect {
+		c.reject(path, "missing-key", "a discovery needs values, or effect")
 	}
 	for _, m := range raw.Values {
 		out.Values = append(out.Values, c.discovered(joinPath(path+".values", m.Name), m))
@@ -154,6 +157,11 @@ func (c *checker) discovered(path string, m Member) DiscoveredValue {
 		switch key.Name {
 		case "path":
 			out.Path = key.Value.Text
+		case "answers":
+			out.Answers = key.Value.Text == "true"
+			if !out.Answers {
+				c.reject(at, "bad-value", "only true means something here")
+			}
 		case "transform":
 			out.Transform = key.Value.Text
 		case "pattern":
@@ -275,6 +283,7 @@ func (e *Entry) dialectTexts(f func(path string, t *template.Text, leave bool), 
 	}
 	for i, v := range e.Verify {
 		call(fmt.Sprintf("verify[%d]", i), &v.Call)
+		params(fmt.Sprintf("verify[%d].headers", i), v.Headers)
 	}
 	if e.ConfirmInstallation != nil {
 		call("confirm_installation", e.ConfirmInstallation)

@@ -46,7 +46,11 @@ func (d *Discovery) Read(answer any, env *template.Env) (map[string]string, erro
 
 // pick returns the element that is selected.
 func (s *Select) pick(answer any, env *template.Env) (any, error) {
-	list, ok := jsonpath.At(answer, s.Path).([]any)
+	there := jsonpath.At(answer, s.Path)
+	list, ok := there.([]any)
+	if object, is := there.(map[string]any); is && len(s.Where) > 0 {
+		list, ok = []any{object}, true
+	}
 	if !ok {
 		return nil, errors.New("the answer has no list where one is expected")
 	}

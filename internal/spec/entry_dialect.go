@@ -36,6 +36,7 @@ type APICall struct {
 	Method  string
 	Headers []Param
 	Data    Tree // sent as JSON; the zero Tree is no body
+	Form    bool // Data is sent as a form, and what is no text in it as JSON
 }
 
 // DiscoveryFrom is where a [Discovery] looks.
@@ -49,6 +50,7 @@ const (
 	DiscoverAccessToken   DiscoveryFrom = "claims:access_token"
 	DiscoverIDToken       DiscoveryFrom = "claims:id_token"
 	DiscoverCallback      DiscoveryFrom = "callback"
+	DiscoverCredential    DiscoveryFrom = "credential" // what is no secret in it
 )
 
 // Discovery looks something up once a connection is made, such as its tenant, and
@@ -63,6 +65,7 @@ type Discovery struct {
 	OnlyIfMissing bool // does nothing when the connection config has all the values
 	Optional      bool // when it fails, the connection is good all the same
 	OnRefresh     bool // again after each refresh
+	Effect        bool // the call changes something; its answer is not kept, and Values is empty
 }
 
 // Select picks an element of a list.
@@ -86,12 +89,14 @@ type DiscoveredValue struct {
 	Path      string         // dotted; empty: what was selected is the value
 	Pattern   *regexp.Regexp // nil, or what to look for: its first group is the value
 	Transform string         // empty, sha256, lower or strip_scheme
+	Answers   bool           // the value is whether the call succeeds: true, or false if it is refused
 }
 
 // Check is a call that succeeds only with a good credential, and how to tell.
 type Check struct {
-	Call   APICall
-	Expect Expect
+	Call    APICall
+	Headers []Param // may speak of the call, and win over those of every call
+	Expect  Expect
 }
 
 // Expect says which answer of a [Check] is a success. The zero Expect asks for a

@@ -78,6 +78,12 @@ var dialectTable = []struct {
 	{"odd values", discovers("{url: /x, values: {a: {path: b, pattern: \"(\"}, c: {path: d, pattern: d}, e: {path: f, transform: upper}, g: {paths: h}, i: [j], k: {path: [l]}, m: true}}"), []string{
 		"7 a discovery[0].values.a.pattern rejected bad-value", "7 a discovery[0].values.c.pattern rejected bad-value", "7 a discovery[0].values.e.transform rejected bad-value",
 		"7 a discovery[0].values.g.paths doubtful unknown-key", "7 a discovery[0].values.g doubtful empty-value", "7 a discovery[0].values.k doubtful empty-value", "7 a discovery[0].values.i rejected wrong-type", "7 a discovery[0].values.k.path rejected wrong-type", "7 a discovery[0].values.m rejected wrong-type"}},
+	{"calls that change something", discovers("{url: /x, method: put, effect: true, data: {a: b}, optional: true}", "{url: /x, method: delete, effect: true}"), nil},
+	{"odd calls that change something", discovers("{url: /x, effect: true, values: {a: b}}", "{from: callback, effect: true}", "{url: /x, effect: true, only_if_missing: true}", "{url: /x, method: PUT, values: {a: b}}", "{url: /x, effect: true, data: {a: b}}"), []string{
+		"7 a discovery[0].effect rejected bad-value", "8 a discovery[1].effect rejected bad-value", "9 a discovery[2].effect rejected bad-value", "10 a discovery[3].method rejected bad-value", "11 a discovery[4].data rejected bad-value"}},
+	{"whether it answers", discovers("{url: /x, values: {a: {answers: true}}}", "{from: credential, values: {c: clientId}}"), nil},
+	{"odd answers and credentials", discovers("{url: /x, values: {a: {answers: true}, b: c}}", "{url: /x, values: {a: {answers: true, path: b}}}", "{url: /x, values: {a: {answers: no}}}", "{from: credential, values: {c: clientSecret}}"), []string{
+		"7 a discovery[0].values.a.answers rejected bad-value", "8 a discovery[1].values.a.answers rejected bad-value", "9 a discovery[2].values.a.answers rejected bad-value", "10 a discovery[3].values.c rejected bad-value"}},
 	{"a value of the whole answer", discovers("{url: /x, values: {a: {pattern: \"(.)\"}}}"), []string{"7 a discovery[0].values.a doubtful empty-value"}},
 	{"a value that is asked for as well", discovers("{url: /x, values: {a: b}}", "{url: /x, only_if_missing: true, values: {c: d}}") + "  connection_config: {a: {type: string}, c: {type: string, optional: true}}\n", []string{"7 a discovery[0].values.a doubtful source-asked"}},
 	{"a source that discovers nothing", discovers("{url: /x, values: {clouId: id, site: url}}") + "  connection_config: {cloudId: {type: string, automated: true, source: discovery}, site: {type: string, automated: true, source: discovery}}\n", []string{
@@ -93,6 +99,9 @@ var dialectTable = []struct {
 		"3 a discovery doubtful no-effect", "4 a verify doubtful no-effect", "5 a uninstall doubtful no-effect"}},
 
 	{"checks", apiKey + "  verify:\n    - {url: /me, expect: {status: [200, 403], path: a.b, equals: c, not_contains: x, content_type: application/json}}\n    - {url: https://example.com/x, method: post, data: {k: \"${apiKey}\"}, headers: {x: \"${apiKey}\"}}\n", nil},
+	{"a check with a form", apiKey + "  verify: [{url: /x, method: POST, body_format: form, data: {a: {b: \"${apiKey}\"}}, headers: {x: \"${method}\"}}]\n", nil},
+	{"odd forms", apiKey + "  verify:\n    - {url: /x, method: POST, body_format: form}\n    - {url: /x, method: POST, body_format: xml, data: {a: b}}\n", []string{
+		"5 a verify[0].body_format rejected missing-key", "6 a verify[1].body_format rejected bad-value"}},
 	{"odd checks", apiKey + "  verify:\n    - {expect: {status: [20], equals: c, content_type: json}}\n    - {url: /x, method: DELETE}\n    - {url: /x, method: GET, data: {a: b}}\n", []string{
 		"5 a verify[0] rejected missing-key", "5 a verify[0].expect.status[0] rejected bad-value", "5 a verify[0].expect.equals rejected missing-key", "5 a verify[0].expect.content_type rejected bad-value",
 		"6 a verify[1].method rejected bad-value", "7 a verify[2].data rejected bad-value"}},

@@ -36,6 +36,7 @@ type RawDiscovery struct {
 	OnlyIfMissing bool       `yaml:"only_if_missing" json:"only_if_missing,omitempty"`
 	Optional      bool       `yaml:"optional" json:"optional,omitempty"`
 	OnRefresh     bool       `yaml:"on_refresh" json:"on_refresh,omitempty"`
+	Effect        bool       `yaml:"effect" json:"effect,omitempty"`
 }
 
 // RawSelect is the select key of a discovery; see [Select].
@@ -61,6 +62,8 @@ type RawVerify struct {
 	Headers Map        `yaml:"headers" json:"headers,omitempty"`
 	Data    Value      `yaml:"data" json:"data,omitzero"`
 	Expect  *RawExpect `yaml:"expect" json:"expect,omitempty"`
+
+	BodyFormat string `yaml:"body_format" json:"body_format,omitempty"`
 }
 
 // RawExpect is the expect key of a verify element; see [Expect].
