@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -94,6 +95,7 @@ func TestModesRefreshRefused(t *testing.T) {
 				if got := w.status(); (got == StatusNeedsReauth) != reauth {
 					t.Errorf("status %s", got)
 				}
+				synctest.Wait() // events have goroutines of their own
 				if n := w.events.count(EventReauthRequired); n != want-1 {
 					t.Errorf("%d events", n)
 				}
