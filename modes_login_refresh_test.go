@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tieline/tieline/internal/record"
@@ -73,6 +74,7 @@ func TestModesLoginRefreshIsAmbiguous(t *testing.T) {
 				w.fail("token", f)
 				_, err := w.Connections.Refresh(t.Context(), "key", "alice", nil)
 				w.note(err)
+				synctest.Wait() // what failed is told first and stored then
 				conn, gerr := w.Connections.Get(t.Context(), "key", "alice")
 				if err == nil || gerr != nil || conn.LastError == nil {
 					t.Fatalf("Refresh = %v, %v", err, gerr)

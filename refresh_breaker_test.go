@@ -50,6 +50,7 @@ func TestBreakerOpens(t *testing.T) {
 		if n := w.refreshRequests(); n != 1 {
 			t.Errorf("%d requests", n)
 		}
+		synctest.Wait() // what failed is told first and stored then
 		for n := range 20 {
 			conn, err := w.Connections.Get(t.Context(), "acme", fmt.Sprint("user-", n))
 			if err != nil || conn.Status != StatusActive || (conn.LastError != nil) != (n == 0) {

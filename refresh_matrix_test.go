@@ -152,6 +152,7 @@ func (c cell) test(t *testing.T) {
 		}
 	}
 	_, err := w.Connections.Credential(t.Context(), "acme", "alice")
+	synctest.Wait() // what failed is told first and stored then
 	conn, gerr := w.Connections.Get(t.Context(), "acme", "alice")
 	if gerr != nil || conn.LastError == nil {
 		t.Fatalf("connection %+v, %v", conn, gerr)

@@ -241,6 +241,7 @@ func TestBackoffIsShared(t *testing.T) {
 		if n := w.provider.Stats().Requests[providertest.Refresh]; n != 1 {
 			t.Errorf("%d requests", n)
 		}
+		synctest.Wait() // what failed is told first and stored then
 		if conn, _ := w.Connections.Get(t.Context(), "acme", "alice"); conn.Status != StatusActive || conn.LastError.Class != ClassConfig {
 			t.Errorf("a fault of the integration condemned the connection: %s %+v", conn.Status, conn.LastError)
 		}
