@@ -13,8 +13,9 @@ const declaration = `<?xml version="1.0" encoding="UTF-8"?>`
 
 // Encode writes v, an object whose only member is the outermost element, as a
 // document in UTF-8. Null is an empty element, and so are "" and an object
-// without members; an empty list is no element. Text comes out of a parser as it
-// went in, line ends and tabs included.
+// without members; an empty list is no element, and a list is the one way to
+// repeat one. Text comes out of a parser as it went in, line ends and tabs
+// included.
 //
 // The error is an [*EncodeError].
 func Encode(v spec.Value) ([]byte, error) {
@@ -40,6 +41,13 @@ func appendElement(dst []byte, p path, name string, v spec.Value) ([]byte, error
 	case len(p) >= MaxDepth:
 		return nil, p.fail(name, "nests too deep")
 	}
+	seen := map[string]bool{}
+	for _, e := range v.Map {
+		if seen[e.Name] {
+			return nil, append(p, name).fail(e.Name, "is there twice")
+		}
+		seen[e.Name] = true
+	}
 	dst = append(append(dst, '<'), name...)
 	dst, err := appendAttrs(dst, append(p, name), v.Map)
 	if err != nil {
@@ -59,7 +67,6 @@ func appendElement(dst []byte, p path, name string, v spec.Value) ([]byte, error
 
 // appendAttrs appends those members of m that are attributes of the element at p.
 func appendAttrs(dst []byte, p path, m spec.Map) ([]byte, error) {
-	seen := map[string]bool{}
 	for _, e := range m {
 		name, is := strings.CutPrefix(e.Name, AttrPrefix)
 		switch {
@@ -67,14 +74,11 @@ func appendAttrs(dst []byte, p path, m spec.Map) ([]byte, error) {
 			continue
 		case !xmltext.IsQName(name):
 			return nil, p.fail(e.Name, "is not an XML name")
-		case seen[name]:
-			return nil, p.fail(e.Name, "is there twice")
 		case !e.Value.IsScalar():
 			return nil, p.fail(e.Name, "is a list or an object, which an attribute cannot be")
 		case !xmltext.Valid(e.Value.Text):
 			return nil, p.fail(e.Name, "has a character that XML cannot carry")
 		}
-		seen[name] = true
 		dst = append(append(append(dst, ' '), name...), '=', '"')
 		dst = append(xmltext.AppendAttr(dst, e.Value.Text), '"')
 	}

@@ -86,8 +86,10 @@ func TestEncodeErrors(t *testing.T) {
 	}
 	// JSON can say neither of these.
 	scalar := spec.Value{Kind: spec.String, Text: "ssw0rd"}
-	twice := spec.Map{{Name: "$b", Value: scalar}, {Name: "$b", Value: scalar}}
-	checkEncodeError(t, object("a", spec.Value{Kind: spec.Object, Map: twice}), "a.$b")
+	for _, name := range []string{"$b", "b", "#text"} {
+		twice := spec.Map{{Name: name, Value: scalar}, {Name: name, Value: scalar}}
+		checkEncodeError(t, object("a", spec.Value{Kind: spec.Object, Map: twice}), "a."+name)
+	}
 	checkEncodeError(t, object("a", spec.Value{Kind: spec.String, Text: "ssw0rd\xff"}), "a")
 	checkEncodeError(t, nested(xmlbody.MaxDepth+1), strings.Repeat("a.", xmlbody.MaxDepth)+"a")
 }
