@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tieline/tieline/store"
@@ -148,6 +149,7 @@ func (r *quirkRun) do(ctx context.Context, word string) {
 		}
 		time.Sleep(d)
 	case "expire":
+		synctest.Wait() // a token is used before it is stored
 		wait := time.Hour
 		if conn, err := cs.Get(ctx, "key", "alice"); err == nil && !conn.ExpiresAt.IsZero() {
 			wait = time.Until(conn.ExpiresAt)

@@ -151,8 +151,8 @@ func TestBreakerCloses(t *testing.T) {
 					if err := w.ask(n); err != nil {
 						t.Errorf("user %d: %v", n, err)
 					}
+					synctest.Wait() // the caller has the token before the breaker closes
 				}
-				synctest.Wait()
 				if h := w.Health(); len(h.Breakers) != 0 || h.Err() != nil {
 					t.Errorf("health %+v", h)
 				}
