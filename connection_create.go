@@ -119,6 +119,9 @@ func (c *core) found(ctx context.Context, d *draft, g Grant, callback url.Values
 	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 	defer cancel()
 	complete, err := d.subject(g.Credential).lookUp(tctx, g, callback)
+	if err == nil {
+		complete, err = d.subject(g.Credential).lateTokens(tctx, g.Captured, complete)
+	}
 	if err == nil || g.given {
 		// What was brought along has worked elsewhere, and is kept as it is.
 		return c.connect(ctx, d, complete)

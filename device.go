@@ -244,16 +244,10 @@ func (c *core) pollDevice(ctx context.Context, d *draft, row store.Row, a *autho
 		return Connection{}, newTokenError(failure)
 	}
 	token := &OAuth2Token{ClientID: a.ClientID, ClientSecret: NewSecret(a.ClientSecret)}
-	token = s.token(token, answer, issued)
-	g := Grant{Credential: token, Captured: s.capture(answer, nil), IssuedAt: issued, answered: c.now(), idToken: answer.IDToken}
-	s = s.withCaptured(g.Captured)
-	if err := s.follow(tctx, token, answer, &g); err != nil {
+	g, err := s.granted(tctx, s.token(token, answer, issued), answer, nil, issued)
+	if err != nil {
 		return Connection{}, err
 	}
-	if err := s.extraTokens(tctx, token, answer, issued); err != nil {
-		return Connection{}, err
-	}
-	s.introspectExpiry(tctx, token)
 	conn, err := c.found(ctx, d, g, nil)
 	if err == nil {
 		_ = c.store.Delete(ctx, row.Key, row.Version)

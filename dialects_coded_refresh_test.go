@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"net/http"
@@ -145,7 +146,7 @@ func TestExpiryIsIntrospected(t *testing.T) {
 	t.Parallel()
 	entries := referenceEntries(t)
 	catalog, _ := LoadCatalog(CatalogFile{Name: "providers.yaml", Data: referenceFile(t)})
-	for _, name := range []string{"salesforce", "salesforce-sandbox", "salesforce-experience-cloud"} {
+	for _, name := range []string{"salesforce", "salesforce-sandbox", "salesforce-experience-cloud", "salesforce-cc", "salesforce-jwt"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { introspected(t, catalog, name, entries[name]) })
@@ -175,8 +176,10 @@ func introspected(t *testing.T, catalog *Catalog, name string, entry map[string]
 		body, _ := io.ReadAll(r.Body)
 		form, err := url.ParseQuery(string(body))
 		in := d.Inputs()
+		id := cmp.Or(in.ClientID, in.Credentials["client_id"], in.Credentials["clientId"])
+		secret := cmp.Or(in.ClientSecret, in.Credentials["client_secret"], in.Credentials["clientSecret"])
 		if err != nil || r.Method != http.MethodPost || form.Get("token") != access || r.Header.Get("Authorization") != "" ||
-			form.Get("client_id") != in.ClientID || form.Get("client_secret") != in.ClientSecret {
+			form.Get("client_id") != id || form.Get("client_secret") != secret {
 			d.Problem("introspection", "%s with %v", r.Method, form)
 			return http.StatusUnauthorized, map[string]any{"error": "invalid_client"}
 		}

@@ -46,7 +46,7 @@ func (s *Subject) lookUp(ctx context.Context, g Grant, callback url.Values) (Gra
 			continue
 		}
 		if err != nil {
-			return g, fmt.Errorf("look up %s: %w", namesOf(d), err)
+			return g, lookUpError(d, err)
 		}
 		for name, v := range values {
 			found = put(found, name, v)
@@ -59,6 +59,10 @@ func (s *Subject) lookUp(ctx context.Context, g Grant, callback url.Values) (Gra
 
 func (s *Subject) knows(d *spec.Discovery) bool {
 	return !slices.ContainsFunc(d.Values, func(v spec.DiscoveredValue) bool { return s.config[v.Name] == "" })
+}
+
+func lookUpError(d *spec.Discovery, err error) error {
+	return fmt.Errorf("look up %s: %w", namesOf(d), err)
 }
 
 func namesOf(d *spec.Discovery) string {

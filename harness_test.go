@@ -33,6 +33,7 @@ type worldOptions struct {
 	store    store.Store
 	keys     *Keyring
 	policy   RefreshPolicy
+	entry    string // more of the entry "acme"
 	config   func(*Config)
 }
 
@@ -66,7 +67,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if w.keys == nil {
 		w.keys = testKeys(t)
 	}
-	catalog, problems := LoadCatalog(CatalogFile{Name: "test.yaml", Data: w.provider.ProvidersYAML()})
+	catalog, problems := LoadCatalog(CatalogFile{Name: "test.yaml", Data: bytes.Replace(w.provider.ProvidersYAML(), []byte("acme:\n"), []byte("acme:\n"+o.entry), 1)})
 	for _, p := range problems {
 		t.Fatalf("the provider's own catalog entry: %v", p)
 	}

@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -30,6 +31,21 @@ func (s *Subject) loginGrant(cred *TwoStep, answer *loginAnswer, began time.Time
 		g.Captured = s.capture(&oauth.Answer{Values: values}, nil)
 	}
 	return g, nil
+}
+
+// askedExpiry completes the grant of a login whose answer did not say how long it
+// lasts. A refresh token that is new since before is saved first.
+func (s *Subject) askedExpiry(ctx context.Context, g Grant, before TwoStep) Grant {
+	cred := g.Credential.(*TwoStep)
+	if !cred.ExpiresAt.IsZero() || !s.provider.Refresh.Introspect {
+		return g
+	}
+	if !cred.RefreshToken.Equal(before.RefreshToken) {
+		before.RefreshToken = cred.RefreshToken
+		s.Checkpoint(&before)
+	}
+	cred.ExpiresAt = s.withCaptured(g.Captured).introspectedExpiry(ctx, cred)
+	return g
 }
 
 // loginExpiry is when the token of a login stops working: what the answer says,

@@ -252,7 +252,7 @@ func (customMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 	var userErr error
 	if !next.User.RefreshToken.IsZero() && needsRenewal(next.User.ExpiresAt, s.core.now()) {
 		var user Grant
-		user, userErr = oauth2Mode{}.Refresh(ctx, s.withCredential(&next.User))
+		user, userErr = oauth2Mode{}.Refresh(ctx, s.forUser(&next))
 		if user.Credential != nil {
 			next.User, g.torn = *user.Credential.(*OAuth2Token), user.torn
 		}
@@ -263,9 +263,14 @@ func (customMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 			return g, userErr
 		}
 	}
+	kept := next.User.RefreshToken.Equal(s.private.cred.(*CustomToken).User.RefreshToken)
+	if !kept {
+		so := next
+		s.Checkpoint(&so) // asking for the other token spends nothing
+	}
 	token, err := s.installationToken(ctx, next.App.InstallationID)
 	if err != nil {
-		if next.User.RefreshToken.Equal(s.private.cred.(*CustomToken).User.RefreshToken) {
+		if kept {
 			return Grant{}, err
 		}
 		return g, err // with the user's new token, which must not be lost
@@ -283,13 +288,24 @@ func (customMode) Refresh(ctx context.Context, s *Subject) (Grant, error) {
 		return g, nil
 	}
 	if !known || failure.Class == ClassAmbiguous {
-		g.torn = g.torn || next.User.RefreshToken.Equal(s.private.cred.(*CustomToken).User.RefreshToken)
+		g.torn = g.torn || kept
 	}
 	if next.User.ExpiresAt.Before(s.core.now().Add(userMargin)) {
 		// It would count as the whole's expiry; the next renewal tries again.
 		next.User.AccessToken = Secret{}
 	}
 	return g, nil
+}
+
+// forUser is the subject of a refresh of the user's token alone.
+func (s *Subject) forUser(cred *CustomToken) *Subject {
+	sub := s.withCredential(&cred.User)
+	sub.save = func(user Credential) bool {
+		so := *cred
+		so.User = *user.(*OAuth2Token)
+		return s.Checkpoint(&so)
+	}
+	return sub
 }
 
 // Revoke ends the user's grant. The installation is the user's to end.

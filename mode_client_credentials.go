@@ -65,12 +65,18 @@ func (clientCredentialsMode) Refresh(ctx context.Context, s *Subject) (Grant, er
 	}
 	next := *old
 	next.Token = NewSecret(answer.AccessToken)
-	next.ExpiresAt = s.expiry(answer, issued, defaultClientCredentialsLife)
+	captured := s.capture(answer, nil)
+	if next.ExpiresAt = s.expiry(answer, issued, 0); next.ExpiresAt.IsZero() {
+		next.ExpiresAt = s.withCaptured(captured).introspectedExpiry(ctx, &next)
+	}
+	if next.ExpiresAt.IsZero() {
+		next.ExpiresAt = issued.Add(defaultClientCredentialsLife).UTC()
+	}
 	next.Raw = NewSecret(string(answer.Raw))
 	if answer.HasScope {
 		next.Scopes = splitScopes(answer.Scope, s.provider.ScopeSeparator)
 	}
-	return Grant{Credential: &next, idToken: answer.IDToken, Captured: s.capture(answer, nil), IssuedAt: issued, answered: s.core.now()}, nil
+	return Grant{Credential: &next, idToken: answer.IDToken, Captured: captured, IssuedAt: issued, answered: s.core.now()}, nil
 }
 
 // withoutGrant corrects the class of a failure for a call that spends nothing:

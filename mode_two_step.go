@@ -148,7 +148,12 @@ func (s *Subject) signIn(ctx context.Context, cred *TwoStep) (Grant, error) {
 	if failure != nil {
 		return Grant{}, failure
 	}
-	return s.loginGrant(cred, answer, began)
+	before := *cred
+	g, err := s.loginGrant(cred, answer, began)
+	if err != nil {
+		return Grant{}, err
+	}
+	return s.askedExpiry(ctx, g, before), nil
 }
 
 // tokenLogin renews with the refresh token.
@@ -170,7 +175,7 @@ func (s *Subject) tokenLogin(ctx context.Context, cred *TwoStep) (Grant, *TokenE
 	before := *cred
 	g, err := s.loginGrant(cred, answer, began)
 	if err == nil {
-		return g, nil
+		return s.askedExpiry(ctx, g, before), nil
 	}
 	failure = &TokenError{Class: ClassAmbiguous, Status: http.StatusOK, Code: "no_token"}
 	if next := s.nextRefreshToken(answer); next != "" {

@@ -3,6 +3,7 @@ package tieline
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"time"
 
@@ -11,6 +12,23 @@ import (
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/internal/template"
 )
+
+// granted makes a grant of a new token and the answer that had it, with what the
+// provider's data has to be asked for beside it.
+func (s *Subject) granted(ctx context.Context, token *OAuth2Token, answer *oauth.Answer, callback url.Values, issued time.Time) (Grant, error) {
+	g := Grant{Credential: token, Captured: s.capture(answer, callback), IssuedAt: issued, answered: s.core.now(), idToken: answer.IDToken}
+	s = s.withCaptured(g.Captured)
+	if err := s.follow(ctx, token, answer, &g); err != nil {
+		return Grant{}, err
+	}
+	if err := s.extraTokens(ctx, token, answer, issued, true); err != nil {
+		return Grant{}, err
+	}
+	if token.ExpiresAt.IsZero() {
+		token.ExpiresAt = s.introspectedExpiry(ctx, token)
+	}
+	return g, nil
+}
 
 // follow makes the exchanges that come after a token request, and puts the last
 // one's access token into token: one that lives longer, or a session.
@@ -78,19 +96,18 @@ func answerValues(answer *oauth.Answer) func(template.Ref) (string, bool) {
 	}
 }
 
-// introspectExpiry asks when a token expires whose answer did not say (RFC 7662),
+// introspectedExpiry asks when a token expires whose answer did not say (RFC 7662),
 // where the provider's data says that it can be asked. That it cannot is no reason
 // to give the token up: it is then used until it is refused.
-func (s *Subject) introspectExpiry(ctx context.Context, token *OAuth2Token) {
-	in := s.provider.Introspection
-	if !token.ExpiresAt.IsZero() || in == nil || !s.provider.Refresh.Introspect {
-		return
+func (s *Subject) introspectedExpiry(ctx context.Context, cred Credential) time.Time {
+	if s.provider.Introspection == nil || !s.provider.Refresh.Introspect {
+		return time.Time{}
 	}
-	found, err := s.withCredential(token).introspect(ctx)
+	found, err := s.withCredential(cred).introspect(ctx)
 	if err != nil || !found.Active {
-		return
+		return time.Time{}
 	}
-	token.ExpiresAt = found.ExpiresAt
+	return found.ExpiresAt
 }
 
 // Introspection is what a provider says of a token (RFC 7662 section 2.2).
@@ -136,6 +153,11 @@ func (s *Subject) introspect(ctx context.Context) (Introspection, error) {
 	}
 	access, _ := s.private.cred.field("accessToken")
 	id, secret := s.client()
+	if id == "" {
+		// A sign-in of several steps has the client among what was typed in.
+		id, _ = s.private.cred.field("clientId")
+		secret, _ = s.private.cred.field("clientSecret")
+	}
 	call := &oauth.Call{
 		URL: target, Params: map[string]any{"token": access, "token_type_hint": "access_token"},
 		Auth: oauth.ClientAuth(in.Auth), ClientID: id, ClientSecret: secret, NoToken: true,

@@ -20,38 +20,94 @@ type ExtraToken struct {
 }
 
 // extraTokens fills in the tokens beside the access token: from the answer of the
-// token endpoint, and by asking for those that are not in it. A token that is there
-// stays when it cannot be renewed: the main one must not be lost over it.
-func (s *Subject) extraTokens(ctx context.Context, token *OAuth2Token, answer *oauth.Answer, issued time.Time) error {
+// token endpoint, and, if ask is true, by asking for those that are not in it. What
+// a look-up has to find first waits for [Subject.lateTokens].
+func (s *Subject) extraTokens(ctx context.Context, token *OAuth2Token, answer *oauth.Answer, issued time.Time, ask bool) error {
 	for i := range s.provider.AdditionalTokens {
 		t := &s.provider.AdditionalTokens[i]
-		old, had := token.Tokens[t.Name]
-		found, ok := s.extraFrom(t, answer, issued)
-		var err error
-		if !ok && (t.Refresh != nil || had && !old.RefreshToken.IsZero()) {
-			found, err = s.renewExtra(ctx, t, token, old)
-			ok = err == nil
+		if !ask && s.asksFor(t, token, answer) {
+			continue
 		}
-		switch {
-		case ok:
-			token.Tokens = withExtra(token.Tokens, t.Name, found, old)
-		case had && !found.RefreshToken.IsZero():
-			old.RefreshToken = found.RefreshToken // which came without the rest
-			token.Tokens = withExtra(token.Tokens, t.Name, old, old)
-		case had || t.Optional:
-		case err != nil:
+		err := s.extraToken(ctx, t, token, answer, issued)
+		if err != nil && (len(s.provider.Discovery) == 0 || !missingValue(err)) {
 			return err
-		default:
-			return &TokenError{Class: ClassTransient, Status: http.StatusOK, Code: "no_" + t.Name + "_token"}
 		}
 	}
+	s.boundExpiry(token)
+	return nil
+}
+
+// extraToken fills in one token. One that is there stays when it cannot be renewed:
+// the main one must not be lost over it.
+func (s *Subject) extraToken(ctx context.Context, t *spec.AdditionalToken, token *OAuth2Token, answer *oauth.Answer, issued time.Time) error {
+	old, had := token.Tokens[t.Name]
+	found, ok := s.extraFrom(t, answer, issued)
+	var err error
+	if s.asksFor(t, token, answer) {
+		found, err = s.renewExtra(ctx, t, token, old)
+		ok = err == nil
+	}
+	switch {
+	case ok:
+		token.Tokens = withExtra(token.Tokens, t.Name, found, old)
+	case had && !found.RefreshToken.IsZero():
+		old.RefreshToken = found.RefreshToken // which came without the rest
+		token.Tokens = withExtra(token.Tokens, t.Name, old, old)
+	case had || t.Optional:
+	case err != nil:
+		return err
+	default:
+		return &TokenError{Class: ClassTransient, Status: http.StatusOK, Code: "no_" + t.Name + "_token"}
+	}
+	return nil
+}
+
+// boundExpiry lets a token expire with the first of those beside it. What could not
+// be renewed is over, and makes nothing else so.
+func (s *Subject) boundExpiry(token *OAuth2Token) {
 	for _, extra := range token.Tokens {
-		// What could not be renewed is over, and makes nothing else so.
 		if e := extra.ExpiresAt; e.After(s.core.now()) && (token.ExpiresAt.IsZero() || e.Before(token.ExpiresAt)) {
 			token.ExpiresAt = e
 		}
 	}
-	return nil
+}
+
+// asksFor says whether a token is not in the answer that had the main one, and can
+// be asked for.
+func (s *Subject) asksFor(t *spec.AdditionalToken, token *OAuth2Token, answer *oauth.Answer) bool {
+	if _, ok := s.extraFrom(t, answer, time.Time{}); ok {
+		return false
+	}
+	old, had := token.Tokens[t.Name]
+	return t.Refresh != nil || had && !old.RefreshToken.IsZero()
+}
+
+// lateTokens asks for the tokens that need what was looked up, beside what was
+// known before.
+func (s *Subject) lateTokens(ctx context.Context, known map[string]string, g Grant) (Grant, error) {
+	own, ok := g.Credential.(*OAuth2Token)
+	if !ok {
+		return g, nil
+	}
+	token := *own
+	before := s.withCaptured(known)
+	s = s.withCaptured(g.Captured)
+	for i := range s.provider.AdditionalTokens {
+		t := &s.provider.AdditionalTokens[i]
+		if _, had := token.Tokens[t.Name]; had || t.Refresh == nil || g.given && !t.Refresh.Application {
+			// The refresh token of a grant that was brought along is not spent for it.
+			continue
+		}
+		if _, err := before.extraCall(t, &token); !g.given && !missingValue(err) {
+			continue // it was asked for, or never can be
+		}
+		if err := s.extraToken(ctx, t, &token, nil, g.IssuedAt); err != nil {
+			return g, err
+		}
+	}
+	s.boundExpiry(&token)
+	g.Credential = &token
+	return g, nil
 }
 
 func withExtra(tokens map[string]ExtraToken, name string, found, old ExtraToken) map[string]ExtraToken {
@@ -68,7 +124,7 @@ func withExtra(tokens map[string]ExtraToken, name string, found, old ExtraToken)
 
 // extraFrom finds the token in the answer that had the main one.
 func (s *Subject) extraFrom(t *spec.AdditionalToken, answer *oauth.Answer, issued time.Time) (ExtraToken, bool) {
-	if t.ResponseFields == nil || answer.Values == nil {
+	if t.ResponseFields == nil || answer == nil || answer.Values == nil {
 		return ExtraToken{}, false
 	}
 	text := func(name string) string {
@@ -85,28 +141,23 @@ func (s *Subject) extraFrom(t *spec.AdditionalToken, answer *oauth.Answer, issue
 	return out, !out.AccessToken.IsZero()
 }
 
-// renewExtra asks for the token with its own refresh token, or with the
-// connection's.
+// renewExtra asks for the token with its own refresh token, with the connection's,
+// or as the application itself.
 func (s *Subject) renewExtra(ctx context.Context, t *spec.AdditionalToken, token *OAuth2Token, old ExtraToken) (ExtraToken, error) {
 	means := *token
 	if !old.RefreshToken.IsZero() {
 		means.RefreshToken = old.RefreshToken
 	}
 	sub := s.withCredential(&means)
-	call, err := sub.refreshCall(&means)
+	call, err := sub.extraCall(t, &means)
 	if err != nil {
 		return ExtraToken{}, badData(err)
-	}
-	if r := t.Refresh; r != nil {
-		if err := sub.adjust(call, r); err != nil {
-			return ExtraToken{}, badData(err)
-		}
 	}
 	issued := s.core.now()
 	answer, failure := s.send(ctx, call)
 	out := ExtraToken{}
 	switch {
-	case answer == nil || answer.RefreshToken == "":
+	case answer == nil || answer.RefreshToken == "" || t.Refresh != nil && t.Refresh.Application:
 	case old.RefreshToken.IsZero():
 		// It is the connection's that was sent, and so the connection's that was
 		// replaced (RFC 6749 section 6).
@@ -122,6 +173,26 @@ func (s *Subject) renewExtra(ctx context.Context, t *spec.AdditionalToken, token
 		out.ExpiresAt = issued.Add(d).UTC()
 	}
 	return out, nil
+}
+
+func (s *Subject) extraCall(t *spec.AdditionalToken, means *OAuth2Token) (*oauth.Call, error) {
+	r := t.Refresh
+	if r == nil {
+		return s.refreshCall(means)
+	}
+	var call *oauth.Call
+	var err error
+	if r.Application {
+		if call, err = s.tokenCall(); err == nil {
+			call.Params["grant_type"] = "client_credentials"
+		}
+	} else {
+		call, err = s.refreshCall(means)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return call, s.adjust(call, r)
 }
 
 // adjust makes a refresh request the one that an additional token wants.

@@ -62,8 +62,10 @@ func (a *attempt) exchange() (res refreshed) {
 		}
 	}()
 	began := a.now()
-	g, err := a.refresher.Refresh(ctx, a.subj)
-	return newRefreshed(g, err, began)
+	subj := *a.subj
+	subj.save = a.checkpoint
+	g, err := a.refresher.Refresh(ctx, &subj)
+	return a.reread(newRefreshed(g, err, began))
 }
 
 // condemned decides on an answer that says the grant is dead, which so many said

@@ -111,13 +111,20 @@ func (a *attempt) noteTakeOver(before string) {
 // hold writes this attempt into the row, under a new fence.
 func (a *attempt) hold(name string, suspect bool) error {
 	next := *a.rec
-	next.State.Fence++
-	next.State.Holder, next.State.Beat, next.State.Sent = name, latest(a.now(), a.steady()), true
+	next.State.Holder = name
+	a.extend(&next.State)
 	a.lease = lease{
 		holder: name, fence: next.State.Fence, gen: next.State.Gen,
 		began: time.Now(), wall: a.now(), suspect: suspect,
 	}
 	return a.write(next)
+}
+
+// extend puts a new fence into a lease: one number for a checkpoint, and the next
+// for the outcome.
+func (a *attempt) extend(s *record.State) {
+	s.Fence += 2
+	s.Beat, s.Sent = latest(a.now(), a.steady()), true
 }
 
 // renew makes the lease new after a pause, so that nobody takes it for dead.

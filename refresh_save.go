@@ -19,6 +19,7 @@ type received struct {
 	cred     Credential
 	captured map[string]string
 	state    record.State // what a commit writes, apart from lease and fence
+	partial  bool         // the attempt goes on, and more is to come
 }
 
 // keep makes a new credential known to those who wait and saves it. It returns
@@ -52,6 +53,7 @@ func (a *attempt) keep(res refreshed) {
 		a.publishFailure(cause)
 		a.emit(a.ctx, a.subj.event(EventRefreshFailed, cause))
 	default:
+		a.lookUpSoon(res.Grant, got.fence)
 		a.emit(a.ctx, a.subj.event(EventRefreshed, nil))
 		if before, after := scopesOf(a.priv.cred), scopesOf(res.Credential); len(after) > 0 && !slices.Equal(before, after) {
 			a.emit(a.ctx, a.subj.event(EventScopeChanged, nil))
@@ -169,10 +171,36 @@ func (a *attempt) put(got received) error {
 	n.State.TokenFence = got.fence
 	n.State.Gen++
 	n.State.UpdatedAt = a.now()
-	if s.Holder == got.holder {
+	switch {
+	case got.partial && a.holding():
+		// The lease is made new: this refresh token may be the next to be spent.
+		a.extend(&n.State)
+	case s.Holder == got.holder:
 		n.State.Holder, n.State.Beat, n.State.Sent = "", time.Time{}, got.state.Sent
 	}
 	return a.write(n)
+}
+
+// checkpoint saves a new refresh token under a lease that goes on, and says whether
+// that token may be sent. The fence below the lease's is its own, so that the
+// outcome still counts as later, and does so if nobody can tell whether this was
+// stored.
+func (a *attempt) checkpoint(cred Credential) bool {
+	got := received{fence: a.lease.fence - 1, holder: a.lease.holder, cred: cred, state: a.rec.State, partial: true}
+	began, wall := time.Now(), a.now()
+	err := a.put(got)
+	for errors.Is(err, store.ErrConflict) {
+		began, wall = time.Now(), a.now()
+		err = a.commit(got)
+	}
+	if err != nil || !a.holding() {
+		return false
+	}
+	s := &a.rec.State
+	a.lease.fence, a.lease.gen, a.lease.began, a.lease.wall = s.Fence, s.Gen, began, wall
+	a.subj = a.subj.withCredential(cred)
+	a.priv = a.subj.private
+	return a.maySend() == nil
 }
 
 func mergeFresh(s *record.State, fresh record.State) {

@@ -50,6 +50,13 @@ func scheduleCases() []scheduleCase {
 		{name: "a pause", processes: 2, callers: 1, faults: one("pause"), preemptions: 2},
 		{name: "a pause, forgiving provider", processes: 2, callers: 1, faults: one("pause"), provider: forgiving, preemptions: 2},
 		{name: "a lost answer and a pause, forgiving provider", processes: 2, callers: 1, faults: one("lost", "pause"), provider: forgiving, preemptions: 1},
+		{name: "a second token", processes: 2, callers: 1, second: true, preemptions: 2},
+		{name: "a second token and a crash", processes: 2, callers: 1, second: true, faults: one("crash"), preemptions: 2},
+		{name: "a second token and a crash, forgiving provider", processes: 2, callers: 1, second: true, faults: one("crash"), provider: forgiving, preemptions: 2},
+		{name: "a second token and a store error", processes: 2, callers: 1, second: true, faults: one("store"), preemptions: 2},
+		{name: "a second token and a reconnect", processes: 2, callers: 1, second: true, faults: one("reconnect"), preemptions: 2},
+		{name: "a second token and a delete", processes: 2, callers: 1, second: true, faults: one("delete"), preemptions: 2},
+		{name: "a second token and a pause", processes: 2, callers: 1, second: true, faults: one("pause"), preemptions: 1},
 		{name: "a crash and a store error", processes: 2, callers: 1, faults: one("crash", "store"), preemptions: 1},
 	}
 }

@@ -23,7 +23,12 @@ type scheduleCase struct {
 	preemptions int // 0: any number
 	// early asks while the token still works.
 	early bool
+	// second has a refresh ask for another token with the new refresh token.
+	second bool
 }
+
+// secondToken is what the provider's data says then.
+const secondToken = "  additional_tokens: [{name: other, refresh: {params: {resource: other}}}]\n"
 
 // callerResult is what one caller got, and when.
 type callerResult struct {
@@ -61,8 +66,12 @@ func (w *scheduleWorld) broken(format string, args ...any) {
 // about to ask for it.
 func newScheduleWorld(t *testing.T, c scheduleCase, pick func(step, n int) int) *scheduleWorld {
 	memory := &store.Memory{}
+	entry := ""
+	if c.second {
+		entry = secondToken
+	}
 	w := &scheduleWorld{
-		world: connected(t, worldOptions{store: memory, provider: c.provider}), c: c,
+		world: connected(t, worldOptions{store: memory, provider: c.provider, entry: entry}), c: c,
 		left: map[string]int{}, struck: map[string]bool{}, state: map[string]record.State{},
 	}
 	row, rec := w.connectionRecord()

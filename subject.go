@@ -32,6 +32,9 @@ type Subject struct {
 	// earlier calls of a login.
 	extra func(template.Ref) (string, bool)
 
+	// save is how the step of a refresh saves what it has so far; nil in others.
+	save func(Credential) bool
+
 	// searching is set while values are looked up that calls need later.
 	searching bool
 }

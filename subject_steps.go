@@ -40,6 +40,16 @@ func (s *Subject) Random(n int) (string, error) {
 	return hex.EncodeToString(b), err
 }
 
+// Checkpoint is for a [Refresher] that asks the provider for more after an answer
+// with a new refresh token: it saves a credential with that token first, whatever
+// else is in it, so that the grant is not lost if the process ends meanwhile. What
+// Refresh returns in the end takes its place.
+//
+// It answers false when that could not be done: the Store failed, or somebody else
+// has gone on with the connection. Then nothing more should be spent. In other steps
+// there is nothing to lose, and the answer is true.
+func (s *Subject) Checkpoint(cred Credential) bool { return s.save == nil || s.save(cred) }
+
 // Do sends a request to the provider once, on a connection of its own: it follows no
 // redirect, repeats nothing, and reaches only where [Config.Outbound] lets it. The
 // request's context should have a deadline, as that of a step has; the caller

@@ -270,6 +270,9 @@ func (c *checker) expectKeys(path string, e *RawExpect) {
 	}
 }
 
+// grantClientCredentials is the grant of a token that belongs to no user.
+const grantClientCredentials = "client_credentials"
+
 // tokenName is what an additional token may be called.
 var tokenName = lazyRegexp(`^[A-Za-z][A-Za-z0-9_]*$`)
 
@@ -291,6 +294,10 @@ func (c *checker) tokenKeys() {
 		c.names(path+".response_fields", t.ResponseFields, responseFieldNames...)
 		c.paths(path+".response_fields", t.ResponseFields)
 		if r := t.Refresh; r != nil {
+			c.choice(Rejected, path+".refresh.grant", r.Grant, string(GrantRefreshToken), grantClientCredentials)
+			if r.Grant == grantClientCredentials && t.ResponseFields["refresh_token"] != "" {
+				c.doubt(path+".response_fields.refresh_token", "no-effect", "a token of the application itself is not got with a refresh token")
+			}
 			c.bodyCall(path+".refresh", r.Method, r.BodyFormat)
 			c.choice(Rejected, path+".refresh.client_auth", r.ClientAuth, clientAuths...)
 		}

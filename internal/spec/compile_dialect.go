@@ -208,12 +208,13 @@ func (c *checker) additionalToken(path string, raw RawAdditionalToken, e *Entry)
 		return out
 	}
 	out.Refresh = &TokenRefresh{
-		URL:        c.url(path+".refresh.url", r.URL, atRefresh, 0),
-		Method:     cmp.Or(strings.ToUpper(r.Method), "POST"),
-		Params:     c.object(path+".refresh.params", r.Params, atRefresh, 0),
-		Headers:    c.headers(path+".refresh.headers", r.Headers, atRefresh),
-		Body:       callBody(r.Method, r.BodyFormat, e.Refresh.Body),
-		ClientAuth: cmp.Or(ClientAuth(r.ClientAuth), e.Refresh.ClientAuth),
+		Application: r.Grant == grantClientCredentials,
+		URL:         c.url(path+".refresh.url", r.URL, atRefresh, 0),
+		Method:      cmp.Or(strings.ToUpper(r.Method), "POST"),
+		Params:      c.object(path+".refresh.params", r.Params, atRefresh, 0),
+		Headers:     c.headers(path+".refresh.headers", r.Headers, atRefresh),
+		Body:        callBody(r.Method, r.BodyFormat, e.Refresh.Body),
+		ClientAuth:  cmp.Or(ClientAuth(r.ClientAuth), e.Refresh.ClientAuth),
 	}
 	if r.URL == "" {
 		out.Refresh.URL = e.RefreshURL

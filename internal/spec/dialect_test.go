@@ -243,6 +243,7 @@ func TestAdditionalTokens(t *testing.T) {
     - {name: bot, response_fields: {access_token: bot.token, refresh_token: bot.refresh}, optional: true}
     - {name: site, refresh: {params: {scope: s, r: "${refresh_token}"}}}
     - {name: other, refresh: {url: https://other.example.com/token, method: get, headers: {x: y}, client_auth: none}}
+    - {name: app, refresh: {grant: client_credentials}}
 `)
 	got := e.AdditionalTokens
 	if got[0].Refresh != nil || !got[0].Optional || got[0].ResponseFields["refresh_token"] != "bot.refresh" {
@@ -253,6 +254,9 @@ func TestAdditionalTokens(t *testing.T) {
 	}
 	if r := got[2].Refresh; r.URL.String() != "https://other.example.com/token" || r.Method != "GET" || r.Body != BodyQuery || r.ClientAuth != ClientAuthNone || len(r.Headers) != 1 {
 		t.Errorf("the third: %+v", r)
+	}
+	if got[1].Refresh.Application || got[2].Refresh.Application || !got[3].Refresh.Application {
+		t.Errorf("the application's own: %+v", got)
 	}
 	if v, _, err := e.ProxyHeaders[0].Expand(env(map[string]string{"tokens.bot": "B"})); err != nil || v != "B" {
 		t.Errorf("header %q, %v", v, err)

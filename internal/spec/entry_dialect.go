@@ -122,10 +122,13 @@ type AdditionalToken struct {
 // TokenRefresh is how an additional token is got, or got again. What a refresh
 // sends is sent, with the token's own refresh token where it has one; Params win.
 type TokenRefresh struct {
-	URL        *template.URL // [Entry.RefreshURL] when absent
-	Method     string
-	Params     Tree
-	Headers    []Param
-	Body       BodyFormat
-	ClientAuth ClientAuth
+	// Application says that the token is the application's own, got with nothing
+	// but its client ID and secret (RFC 6749 section 4.4).
+	Application bool
+	URL         *template.URL // [Entry.RefreshURL] when absent
+	Method      string
+	Params      Tree
+	Headers     []Param
+	Body        BodyFormat
+	ClientAuth  ClientAuth
 }

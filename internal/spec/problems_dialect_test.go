@@ -111,6 +111,8 @@ var dialectTable = []struct {
 	{"odd uninstallations", oauth2 + "  uninstall: {method: PATCH, body: {a: b}}\n", []string{"6 a uninstall rejected missing-key", "6 a uninstall.method rejected bad-value", "6 a uninstall.body doubtful unknown-key"}},
 
 	{"tokens", oauth2With("headers: {x: \"${tokens.bot}\"}") + "  additional_tokens: [{name: bot, response_fields: {access_token: bot.token}, optional: true}, {name: site, refresh: {url: https://example.com/t, params: {r: \"${refresh_token}\"}}}]\n", nil},
+	{"a token by no known grant", oauth2 + "  additional_tokens:\n    - {name: a, refresh: {grant: password}}\n    - {name: b, response_fields: {access_token: b.token, refresh_token: b.refresh}, refresh: {grant: client_credentials}}\n", []string{
+		"7 a additional_tokens[0].refresh.grant rejected bad-value", "8 a additional_tokens[1].response_fields.refresh_token doubtful no-effect"}},
 	{"a token of an entry without any", oauth2With("headers: {x: \"${tokens.bot}\"}"), []string{"5 a proxy.headers.x rejected unknown-variable"}},
 	{"a token nobody has", oauth2With("headers: {x: \"${tokens.bott}\"}") + "  additional_tokens: [{name: bot, response_fields: {access_token: bot.token}}]\n", []string{"5 a proxy.headers.x rejected unknown-variable"}},
 	{"a token where there is none", oauth2 + "  token_params: {x: \"${tokens.bot}\"}\n  additional_tokens: [{name: bot, response_fields: {access_token: bot.token}}]\n", []string{"6 a token_params.x rejected unknown-variable"}},

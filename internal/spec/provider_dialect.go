@@ -86,6 +86,7 @@ type RawAdditionalToken struct {
 
 // RawTokenRefresh is the refresh key of an additional token; see [TokenRefresh].
 type RawTokenRefresh struct {
+	Grant      string `yaml:"grant" json:"grant,omitempty"`
 	URL        string `yaml:"url" json:"url,omitempty"`
 	Method     string `yaml:"method" json:"method,omitempty"`
 	Params     Map    `yaml:"params" json:"params,omitempty"`
