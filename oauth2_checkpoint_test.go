@@ -226,6 +226,32 @@ func TestCheckpointFails(t *testing.T) {
 	})
 }
 
+// The Store takes the new refresh token and says that it did not: the access token
+// that came with it is saved all the same.
+func TestCheckpointInDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, doubt := &twoTokens{}, false
+		c := clientOf(t, storetest.Faulty(&store.Memory{}, nil, func(op string, _ store.Key) error {
+			if doubt && op == "Put" {
+				doubt = false
+				return errDown
+			}
+			return nil
+		}), siteProvider, p)
+		signIn(t, c)
+		time.Sleep(2 * time.Hour)
+		p.answered = func() { doubt = true }
+		if access, files := siteTokens(t, c); access != "access-3" || files != "access-2" {
+			t.Errorf("served are %s and %s", access, files)
+		}
+		time.Sleep(time.Minute)
+		if got := storedConnection(t, c).cred.(*OAuth2Token); doubt || got.RefreshToken.Reveal() != p.live || got.AccessToken.Reveal() != "access-3" {
+			t.Errorf("stored are %s and %s", got.AccessToken.Reveal(), got.RefreshToken.Reveal())
+		}
+	})
+}
+
 // The user reconnects while a refresh is between its two requests: the new grant
 // stays, and nothing of the old one takes its place.
 func TestCheckpointGivesWay(t *testing.T) {

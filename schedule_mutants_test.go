@@ -35,7 +35,6 @@ func mutants() []mutant {
 		{"a save needs the lease", "a pause", "refresh_save.go", "case s.TokenFence > got.fence:", "case s.TokenFence > got.fence, s.Holder != got.holder:"},
 		{"a token of a deleted connection is kept", "a delete", "refresh_save.go", "a.revokeOrphan(got.cred)\n\t\t\treturn err", "return err"},
 		{"a new refresh token is spent before it is saved", "a second token", "oauth2_refresh.go", "saved = s.Checkpoint(&kept)", "saved = kept.Type() != \"\""},
-		{"a checkpoint counts as the outcome", "a second token", "refresh_save.go", "fence: a.lease.fence - 1, holder", "fence: a.lease.fence, holder"},
 		{"a checkpoint gives the lease back", "a second token", "refresh_save.go", "case got.partial && a.holding():", "case false:"},
 		{"no last look before the second sending", "a second token and a reconnect", "refresh_save.go", "return a.maySend() == nil", "return true"},
 		{"reconnecting takes no fence", "a reconnect and a store error", "connection_put.go", "st.Fence++\n\tst.TokenFence = st.Fence", "st.Fence++\n\tst.TokenFence++"},
