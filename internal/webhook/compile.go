@@ -21,6 +21,7 @@ func (p Problem) String() string { return p.Key + ": " + p.Message }
 // every mistake; with one there is no Verifier.
 func Compile(name string, s Scheme) (*Verifier, []Problem) {
 	c := &compiler{}
+	s = s.clone() // what the caller does with it afterwards is no business of the Verifier
 	v := &Verifier{name: name, scheme: s}
 	if u, err := url.Parse(s.Source); s.Source != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 		c.report("source", "this is not an https URL")

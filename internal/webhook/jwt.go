@@ -37,20 +37,22 @@ func knownInJWT(name string) bool {
 	return name == "url" || strings.HasPrefix(name, "param.") && len(name) > len("param.")
 }
 
-// complete reports whether every parameter is there.
+// complete reports whether there are the parameters of every claim and of one audience.
 func (j *jwtRule) complete(params map[string]string) bool {
-	all := slices.Clone(j.audiences)
 	for _, parts := range j.claims {
-		all = append(all, parts)
-	}
-	for _, parts := range all {
-		for _, p := range parts {
-			if name, ok := strings.CutPrefix(p.name, "param."); ok && params[name] == "" {
-				return false
-			}
+		if !known(parts, params) {
+			return false
 		}
 	}
-	return true
+	return len(j.audiences) == 0 || slices.ContainsFunc(j.audiences, func(parts []part) bool { return known(parts, params) })
+}
+
+// known reports whether every parameter of the value is there.
+func known(parts []part, params map[string]string) bool {
+	return !slices.ContainsFunc(parts, func(p part) bool {
+		name, ok := strings.CutPrefix(p.name, "param.")
+		return ok && params[name] == ""
+	})
 }
 
 // expand fills a value in. The URL is without its query, in which secrets may be.
@@ -201,7 +203,7 @@ func (j *jwtRule) check(r *run, claims map[string]any) error {
 		return fail(ErrClaim, "iss")
 	}
 	if len(j.audiences) > 0 && !slices.ContainsFunc(j.audiences, func(want []part) bool {
-		return slices.Contains(audiences(claims["aud"]), expand(want, r))
+		return known(want, r.in.Params) && slices.Contains(audiences(claims["aud"]), expand(want, r))
 	}) {
 		return fail(ErrClaim, "aud")
 	}

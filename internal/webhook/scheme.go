@@ -1,5 +1,10 @@
 package webhook
 
+import (
+	"maps"
+	"slices"
+)
+
 // Scheme says how a provider's deliveries are told from others. It is data, as written in
 // a file; [Compile] makes it usable. The zero Scheme verifies nothing.
 type Scheme struct {
@@ -98,7 +103,8 @@ type SigningKey struct {
 }
 
 // JWT says what a token has to claim. Values know ${url} (without its query) and
-// ${param.NAME}; one whose parameter is not configured leaves the method unused.
+// ${param.NAME}. An audience whose parameter is not configured is none; without any, or
+// with a claim whose parameter is not configured, the method is not used.
 type JWT struct {
 	Algorithms []string          `yaml:"algorithms" json:"algorithms,omitempty"`
 	Issuers    []string          `yaml:"issuers" json:"issuers,omitempty"`
@@ -168,4 +174,36 @@ type Challenge struct {
 type Condition struct {
 	Place  `yaml:",inline"`
 	Equals string `yaml:"equals" json:"equals,omitempty"`
+}
+
+// clone copies everything that a scheme points at.
+func (s Scheme) clone() Scheme {
+	s.Verify, s.Challenges, s.Connection = slices.Clone(s.Verify), slices.Clone(s.Challenges), slices.Clone(s.Connection)
+	s.ConnectionID, s.DeliveryID, s.EventType = slices.Clone(s.ConnectionID), slices.Clone(s.DeliveryID), slices.Clone(s.EventType)
+	for i := range s.Verify {
+		m := &s.Verify[i]
+		m.Secrets, m.PublicKeys = slices.Clone(m.Secrets), slices.Clone(m.PublicKeys)
+		m.When, m.Timestamp, m.SigningKey, m.JWT = copied(m.When), copied(m.Timestamp), copied(m.SigningKey), copied(m.JWT)
+		if k := m.SigningKey; k != nil {
+			k.From, k.Hosts = slices.Clone(k.From), slices.Clone(k.Hosts)
+		}
+		if j := m.JWT; j != nil {
+			j.Algorithms, j.Issuers, j.Audiences = slices.Clone(j.Algorithms), slices.Clone(j.Issuers), slices.Clone(j.Audiences)
+			j.Claims = maps.Clone(j.Claims)
+		}
+	}
+	for i := range s.Challenges {
+		c := &s.Challenges[i]
+		c.Match, c.Secrets = slices.Clone(c.Match), slices.Clone(c.Secrets)
+		c.Token, c.Value = copied(c.Token), copied(c.Value)
+	}
+	return s
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
 }
