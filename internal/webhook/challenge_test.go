@@ -56,6 +56,7 @@ func asks() []ask {
 		{name: "facebook other token", scheme: "facebook", method: http.MethodGet, secret: secret, url: "https://h.example.com/?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1", err: ErrMismatch},
 		{name: "facebook without a secret", scheme: "facebook", method: http.MethodGet, url: "https://h.example.com/?hub.mode=subscribe&hub.verify_token=&hub.challenge=1", err: ErrMismatch},
 		{name: "discord", scheme: "discord", secret: NewSecret(UseWebhook, "", hook("discord").secret), signer: hook("discord"), body: `{"type":1}`, contentType: object, reply: `{"type":1}`},
+		{name: "monday with GET", scheme: "monday", method: http.MethodGet, secret: secret, body: `{"challenge":"a"}`, err: ErrMissing},
 		{name: "too long", scheme: "monday", body: `{"challenge":"` + strings.Repeat("a", maxChallenge+1) + `"}`, err: ErrMalformed},
 		{name: "line break", scheme: "asana", header: map[string]string{"X-Hook-Secret": "a\r\nSet-Cookie: b"}, err: ErrMalformed},
 		{name: "not ASCII", scheme: "monday", body: `{"challenge":"\u2028"}`, err: ErrMalformed},

@@ -104,7 +104,7 @@ func (c *compiler) rule(key string, r Rule) {
 	c.place(key, r.Place)
 	c.exactly(key, "config, metadata and tag", r.Config, r.Metadata, r.Tag)
 	if r.Transform != "" {
-		c.choice(key+".transform", r.Transform, "sha256")
+		c.choice(key+".transform", r.Transform, "sha256", "origin")
 	}
 }
 

@@ -8,13 +8,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCompileReports(t *testing.T) {
-	t.Parallel()
+// badScheme is a scheme and the keys at which there is something wrong with it.
+type badScheme struct {
+	name, yaml string
+	want       []string
+}
+
+func badSchemes() []badScheme {
 	const stamp = "timestamp: {header: x-t, tolerance: 5m}"
-	tests := []struct {
-		name, yaml string
-		want       []string // keys
-	}{
+	return []badScheme{
 		{"empty", `{}`, []string{"verify"}},
 		{"fine", `{verify: [{kind: hmac, header: x-s}]}`, nil},
 		{"no kind", `{verify: [{header: x-s}]}`, []string{"verify.0.kind"}},
@@ -52,7 +54,11 @@ func TestCompileReports(t *testing.T) {
 			"connection.0", "connection.1.header", "connection.2", "connection.3.transform", "delivery_id.0.then", "event_type.0.decode", "event_type.0.then",
 		}},
 	}
-	for _, tt := range tests {
+}
+
+func TestCompileReports(t *testing.T) {
+	t.Parallel()
+	for _, tt := range badSchemes() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			schemes, err := ReadSchemes([]byte("x: " + tt.yaml))

@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"math/big"
 	"net/http"
 	"strings"
 	"testing"
@@ -80,13 +82,15 @@ func TestTokenForms(t *testing.T) {
 	good := jws("RS256", "k1", claimsOf(nil))
 	parts := strings.Split(good, ".")
 	enc := base64.RawURLEncoding
+	critical := enc.EncodeToString([]byte(`{"alg":"RS256","crit":["x"],"x":1}`)) + "." + parts[1]
+	signature, _ := base64.StdEncoding.DecodeString(rsaSign(critical))
 	for what, token := range map[string]string{
 		"none":               enc.EncodeToString([]byte(`{"alg":"none"}`)) + "." + parts[1] + ".",
 		"HMAC of a secret":   jws("HS256", "k1", claimsOf(nil)),
 		"another key ID":     jws("RS256", "k2", claimsOf(nil)),
 		"two parts":          parts[0] + "." + parts[1],
 		"four parts":         good + ".x",
-		"crit":               enc.EncodeToString([]byte(`{"alg":"RS256","crit":["x"]}`)) + "." + parts[1] + "." + parts[2],
+		"crit":               critical + "." + enc.EncodeToString(signature),
 		"no JSON":            enc.EncodeToString([]byte(`x`)) + "." + parts[1] + "." + parts[2],
 		"claims are a list":  parts[0] + "." + enc.EncodeToString([]byte(`[]`)) + "." + parts[2],
 		"standard alphabet":  parts[0] + "." + parts[1] + "." + parts[2] + "==",
@@ -105,8 +109,7 @@ func TestTokenForms(t *testing.T) {
 	}
 }
 
-// TestTokenAlgorithms checks the two kinds of keys that the built-in schemes do not use,
-// and an ECDSA signature over a webhook's text.
+// TestTokenAlgorithms checks the two kinds of keys that the built-in schemes do not use.
 func TestTokenAlgorithms(t *testing.T) {
 	t.Parallel()
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -120,10 +123,13 @@ func TestTokenAlgorithms(t *testing.T) {
 	}
 	set := `{"keys":[{"kty":"EC","crv":"P-256","x":"` + enc.EncodeToString(point[1:33]) + `","y":"` + enc.EncodeToString(point[33:]) +
 		`"},{"kty":"OKP","crv":"Ed25519","x":"` + enc.EncodeToString(edKey().Public().(ed25519.PublicKey)) + `"}]}`
-	v := compile(t, "x", Scheme{Verify: []Method{{
-		Kind: KindJWT, Header: "authorization", KeySet: "https://keys.example.com",
-		JWT: &JWT{Algorithms: []string{"ES256", "EdDSA"}, Issuers: []string{"https://accounts.google.com"}, Audiences: []string{"${url}"}},
-	}}})
+	allows := func(algorithms ...string) *Verifier {
+		return compile(t, "x", Scheme{Verify: []Method{{
+			Kind: KindJWT, Header: "authorization", KeySet: "https://keys.example.com",
+			JWT: &JWT{Algorithms: algorithms, Issuers: []string{"https://accounts.google.com"}, Audiences: []string{"${url}"}},
+		}}})
+	}
+	v := allows("ES256", "EdDSA")
 	in := Inputs{Now: testNow, Keys: keyDocuments{"https://keys.example.com": set}}
 	body := strings.Split(jws("HS256", "", claimsOf(nil)), ".")[1]
 	for alg, sign := range map[string]func(string) []byte{
@@ -142,9 +148,19 @@ func TestTokenAlgorithms(t *testing.T) {
 		if got, err := v.Verify(t.Context(), d, in); err != nil || got.Status != Verified {
 			t.Errorf("%s: got %v, %v", alg, got.Status, err)
 		}
+		refused(t, allows("RS256"), d, in, alg+" where it is not allowed", ErrMalformed)
 		d.Header.Set("Authorization", input+"."+enc.EncodeToString(sign(input+"x")))
 		refused(t, v, d, in, alg, ErrMismatch)
 	}
+}
+
+func TestECDSASignature(t *testing.T) {
+	t.Parallel()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := Inputs{Now: testNow}
 	w := compile(t, "x", Scheme{Verify: []Method{{Kind: KindPublicKey, Algorithm: "ecdsa_sha256", Header: "x-s", Encoding: "base64url", PublicKeys: []string{publicPEM(&ec.PublicKey)}}}})
 	sum := sha256.Sum256([]byte("{}"))
 	der, err := ecdsa.SignASN1(rand.Reader, ec, sum[:])
@@ -157,4 +173,16 @@ func TestTokenAlgorithms(t *testing.T) {
 	}
 	d.Body = []byte("{} ")
 	refused(t, w, d, in, "another body", ErrMismatch)
+}
+
+// TestWeakKeys makes sure that a key too short to prove anything, or too long to be checked
+// in bounded time, is none.
+func TestWeakKeys(t *testing.T) {
+	t.Parallel()
+	for bits, want := range map[int]bool{1024: false, 2040: false, 2048: true, 8192: true, 8200: false} {
+		n := new(big.Int).SetBit(big.NewInt(1), bits-1, 1)
+		if got := usableKey(&rsa.PublicKey{N: n, E: 65537}) != nil; got != want {
+			t.Errorf("%d bits: used is %v, want %v", bits, got, want)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/tieline/tieline/internal/jsonpath"
@@ -176,9 +177,16 @@ func (rule Rule) match(v string) (Match, bool) {
 			return Match{}, false
 		}
 	}
-	if rule.Transform == "sha256" {
+	switch rule.Transform {
+	case "sha256":
 		sum := sha256.Sum256([]byte(v))
 		v = hex.EncodeToString(sum[:])
+	case "origin":
+		u, err := url.Parse(v)
+		if err != nil || u.Scheme == "" || u.Host == "" {
+			return Match{}, false
+		}
+		v = u.Scheme + "://" + u.Host
 	}
 	switch {
 	case rule.Config != "":

@@ -11,14 +11,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestNames(t *testing.T) {
-	t.Parallel()
+// naming is a delivery and what it names.
+type naming struct {
+	name, scheme, query, body string
+	header                    map[string]string
+	want                      Result
+}
+
+func namings() []naming {
 	mail := sha256.Sum256([]byte("u@example.com"))
-	tests := []struct {
-		name, scheme, query, body string
-		header                    map[string]string
-		want                      Result
-	}{
+	return []naming{
 		{
 			name: "github", scheme: "github-app", body: `{"installation":{"id":12345678901234567890}}`,
 			header: map[string]string{"X-GitHub-Delivery": "d1", "X-GitHub-Event": "push"},
@@ -49,6 +51,11 @@ func TestNames(t *testing.T) {
 			want: Result{DeliveryID: "m1", Matches: []Match{{InConfig, "emailAddressHash", hex.EncodeToString(mail[:])}}},
 		},
 		{
+			name: "jira", scheme: "jira", body: `{"issue":{"self":"https://acme.atlassian.net/rest/api/2/issue/1"}}`,
+			want: Result{Matches: []Match{{InConfig, "baseUrl", "https://acme.atlassian.net"}}},
+		},
+		{name: "jira without a URL", scheme: "jira", body: `{"issue":{"self":"acme.atlassian.net"}}`},
+		{
 			name: "outright", scheme: "pagerduty", query: "nangoConnectionId=c2", header: map[string]string{"X-Nango-Connection-Id": "c1"},
 			want: Result{ConnectionID: "c1"},
 		},
@@ -60,7 +67,11 @@ func TestNames(t *testing.T) {
 		{name: "not JSON", scheme: "hubspot", body: `[{"portalId":1}] []`},
 		{name: "an object", scheme: "hubspot", body: `[{"portalId":{"a":1}}]`},
 	}
-	for _, tt := range tests {
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for _, tt := range namings() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			d := Delivery{Method: http.MethodPost, URL: "https://h.example.com/?" + tt.query, Header: make(http.Header), Body: []byte(tt.body)}

@@ -166,8 +166,13 @@ func TestBounds(t *testing.T) {
 		t.Errorf("without a time: got %v", err)
 	}
 	pagerduty := hook("pagerduty")
-	many := pagerduty.edit(pagerduty.deliver(testNow), func(v string) string { return strings.Repeat("v1=00,", maxSignatures) + v })
+	many := pagerduty.edit(pagerduty.deliver(testNow), func(v string) string {
+		return strings.Repeat("v0=,", maxSignatures) + v[strings.LastIndex(v, ",")+1:]
+	})
 	refused(t, pagerduty.verifier(t), many, pagerduty.inputs(testNow), "many signatures", ErrMalformed)
+	google := hook("google")
+	long := google.edit(google.deliver(testNow), func(string) string { return strings.Repeat("a", maxValue+1) })
+	refused(t, google.verifier(t), long, google.inputs(testNow), "a long token", ErrMalformed)
 }
 
 // TestTimestampForms tries what a lax reader of numbers takes.
@@ -225,5 +230,25 @@ func TestSchemeIsCopied(t *testing.T) {
 	got, err := v.Verify(t.Context(), s.deliver(testNow), s.inputs(testNow.Add(time.Second)))
 	if err != nil || got.Answer == nil || string(got.Answer.Body) != "c" || got.Matches[0].Key != "team.id" {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestKeysOfTheSet takes the key that the delivery names, if it is one for signatures.
+func TestKeysOfTheSet(t *testing.T) {
+	t.Parallel()
+	var s sample
+	for _, s = range samples() {
+		if s.scheme == "shipstation" && s.keys != nil {
+			break
+		}
+	}
+	for what, set := range map[string]string{
+		"another ID":         keySet("k2"),
+		"a key to encrypt":   strings.Replace(keySet("k1"), `"sig"`, `"enc"`, 1),
+		"a damaged key":      strings.Replace(keySet("k1"), `"n":"`, `"n":"!`, 1),
+		"a key without type": strings.Replace(keySet("k1"), `"kty":"RSA"`, `"kty":""`, 1),
+	} {
+		s.keys = map[string]string{"https://api.shipengine.com/jwks": set}
+		refused(t, s.verifier(t), s.deliver(testNow), s.inputs(testNow), what, ErrMismatch)
 	}
 }

@@ -130,7 +130,7 @@ type Place struct {
 type Rule struct {
 	Place      `yaml:",inline"`
 	TrimSuffix string `yaml:"trim_suffix" json:"trim_suffix,omitempty"` // required at the end of the value, and cut off
-	Transform  string `yaml:"transform" json:"transform,omitempty"`     // sha256: the hash in hex
+	Transform  string `yaml:"transform" json:"transform,omitempty"`     // sha256: the hash in hex; origin: scheme and host of a URL
 	Config     string `yaml:"config" json:"config,omitempty"`           // key in the connection's config
 	Metadata   string `yaml:"metadata" json:"metadata,omitempty"`       // path in its metadata
 	Tag        string `yaml:"tag" json:"tag,omitempty"`
