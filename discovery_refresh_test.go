@@ -121,7 +121,6 @@ func TestLookUpAfterRefreshFails(t *testing.T) {
 					t.Fatalf("Credential = %s, %v", access, err)
 				}
 				time.Sleep(2 * time.Hour)
-				p.before = nil
 				got := storedConnection(t, c)
 				if access, _ := got.cred.field("accessToken"); access != "access-2" || got.captured["plan"] != "p1" || got.captured["team"] != "t2" {
 					t.Errorf("stored are %s and %v", access, got.captured)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -201,10 +202,11 @@ func TestCheckpointSurvivesCrash(t *testing.T) {
 func TestCheckpointFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, down := &twoTokens{}, false
-		p.answered = func() { down = p.n == 3 }
+		var down atomic.Bool
+		p := &twoTokens{}
+		p.answered = func() { down.Store(p.n == 3) }
 		c := clientOf(t, storetest.Faulty(&store.Memory{}, func(op string, _ store.Key) error {
-			if down && op == "Put" {
+			if down.Load() && op == "Put" {
 				return errDown
 			}
 			return nil
@@ -218,7 +220,7 @@ func TestCheckpointFails(t *testing.T) {
 		if want := []string{"refresh_token"}; !slices.Equal(p.log, want) {
 			t.Errorf("requests while the Store fails: %q", p.log)
 		}
-		down = false
+		down.Store(false)
 		time.Sleep(time.Minute)
 		if got := storedConnection(t, c).cred.(*OAuth2Token); got.RefreshToken.Reveal() != p.live || got.AccessToken.Reveal() != "access-3" {
 			t.Errorf("stored are %s and %s", got.AccessToken.Reveal(), got.RefreshToken.Reveal())
