@@ -17,6 +17,8 @@ const (
 	// waited for the same moment, so that they do not hit the limit together.
 	perWaiter     = 20 * time.Millisecond
 	longestSpread = 2 * time.Second
+	// sweepPause is how long it takes until entries are looked through again.
+	sweepPause = time.Second
 )
 
 // limits remembers which connections the provider has asked to wait, so that not
@@ -29,6 +31,7 @@ type limits struct {
 	entries map[string]limit // by row
 	last    time.Time        // when the last of them ends
 	sweep   int              // number of entries at which to look for old ones
+	swept   time.Time        // when that was done last
 }
 
 type limit struct {
@@ -63,6 +66,10 @@ func (l *limits) room(now time.Time) bool {
 	if l.sweep = max(l.sweep, 64); len(l.entries) < l.sweep {
 		return true
 	}
+	if now.Sub(l.swept) < sweepPause {
+		return len(l.entries) < maxLimits
+	}
+	l.swept = now
 	for row, e := range l.entries {
 		if !e.until.After(now) {
 			delete(l.entries, row)
