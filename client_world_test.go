@@ -59,12 +59,12 @@ func newAPIWorld(t testing.TB, proxy string, answers ...told) *apiWorld {
 			t.Fatal(p)
 		}
 	}
-	w.open(catalog, "api")
+	w.open(catalog, "api", &APIKey{Key: NewSecret("k3y")}, nil)
 	return w
 }
 
 // open connects to a provider of a catalog, as "api"/"alice".
-func (w *apiWorld) open(catalog *Catalog, provider string) {
+func (w *apiWorld) open(catalog *Catalog, provider string, cred Credential, app AppCredential) {
 	w.t.Helper()
 	c, err := New(Config{Store: &store.Memory{}, Keys: testKeys(w.t), Providers: catalog})
 	if err != nil {
@@ -72,10 +72,10 @@ func (w *apiWorld) open(catalog *Catalog, provider string) {
 	}
 	c.core.jitter = func(time.Duration) time.Duration { return 0 }
 	c.core.apiHTTP = answering(func(r *http.Request, _ string) *http.Response { return jsonResponse(r, 200, `{}`) })
-	if _, err := c.Integrations.Create(w.t.Context(), Integration{Key: "api", Provider: provider}); err != nil {
+	if _, err := c.Integrations.Create(w.t.Context(), Integration{Key: "api", Provider: provider, App: app}); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := c.Connections.Create(w.t.Context(), "api", "alice", ConnectionInput{Credential: &APIKey{Key: NewSecret("k3y")}}); err != nil {
+	if _, err := c.Connections.Import(w.t.Context(), "api", "alice", ConnectionInput{Credential: cred}); err != nil {
 		w.t.Fatal(err)
 	}
 	c.core.apiHTTP = w
