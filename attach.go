@@ -32,6 +32,9 @@ func (s *Subject) attachParts(req *http.Request, standard func(http.Header)) err
 	if !placesCredential(e) {
 		standard(req.Header)
 	}
+	if len(e.ProxyHeaders)+len(e.ProxyQuery) == 0 && e.ProxyBody.IsZero() {
+		return nil
+	}
 	env := s.requestEnv(req)
 	if err := addQuery(e.ProxyQuery, env, req.URL); err != nil {
 		return err
