@@ -113,6 +113,25 @@ func TestLimitOfOthers(t *testing.T) {
 	}
 }
 
+// A client may ignore what another has been told. One that does not is let go a bit
+// later than the limit ends, but within its longest wait.
+func TestLimitIsIgnored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newAPIWorld(t, "", told{status: 429, header: "Retry-After: 29.995"}, told{})
+		w.core.jitter = func(d time.Duration) time.Duration { return d }
+		once := RetryPolicy{Attempts: 1}
+		for _, step := range []struct {
+			o    ClientOptions
+			want time.Duration
+		}{{ClientOptions{Retry: once}, 0}, {ClientOptions{Retry: once, IgnoreLimits: true}, 0}, {ClientOptions{}, 30 * time.Second}} {
+			if err := drop(t, w.client(step.o), t.Context(), "/x"); err != nil || time.Since(w.began) != step.want {
+				t.Errorf("%+v: %v after %v", step.o, err, time.Since(w.began))
+			}
+		}
+	})
+}
+
 // What waits for a limit leaves with its context, and closes its body.
 func TestLimitIsLeft(t *testing.T) {
 	t.Parallel()

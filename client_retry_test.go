@@ -46,6 +46,7 @@ var waitTests = []struct {
 	{"after in seconds", "retry: {after: [x-wait]}", "X-Wait: 6", "", 429, 6 * time.Second},
 	{"after with a fraction", "retry: {after: [x-wait]}", "X-Wait: 0.25", "", 429, 250 * time.Millisecond},
 	{"after that is a moment", "retry: {after: [x-wait]}", "X-Wait: 946684805", "", 429, 0}, // 946,684,805 s
+	{"after that is a moment of today", "retry: {after: [x-wait]}", "X-Wait: 1800000000", "", 429, time.Second},
 	{"the longest counts", "retry: {at: [x-reset], after: [x-wait]}", "X-Reset: 946684803\nX-Wait: 8\nRetry-After: 5", "", 429, 8 * time.Second},
 	{"a window and a 500", "retry: {at: [x-reset]}", "X-Reset: 946688400", "", 500, time.Second},
 	{"a window and a 503", "retry: {at: [x-reset]}", "X-Reset: 946684806", "", 503, 6 * time.Second},

@@ -220,6 +220,15 @@ func TestDrainIsBounded(t *testing.T) {
 	})
 }
 
+// failingOnce is a reader that has its error for one call only.
+type failingOnce struct{ err error }
+
+func (f *failingOnce) Read([]byte) (int, error) {
+	err := f.err
+	f.err = io.EOF
+	return 0, err
+}
+
 // What was read of an answer to learn when to come back is given to the caller all
 // the same, with the error that was met.
 func TestBodyIsGivenBack(t *testing.T) {
@@ -236,7 +245,7 @@ func TestBodyIsGivenBack(t *testing.T) {
 			resp := &http.Response{Body: struct {
 				io.Reader
 				io.Closer
-			}{io.MultiReader(strings.NewReader(text), failing{end}), from}}
+			}{io.MultiReader(strings.NewReader(text), &failingOnce{end}), from}}
 			if wait := bodyWait(s.subject.provider.Retry.InBody, resp, time.Now()); wait != 0 {
 				t.Errorf("waits %v", wait)
 			}
