@@ -229,6 +229,7 @@ func TestLimitsAreBounded(t *testing.T) {
 		if n := len(l.entries); n != maxLimits {
 			t.Errorf("%d entries", n)
 		}
+		l.set("7", time.Second) // says less
 		if wait, _ := l.wait("7"); wait != time.Minute {
 			t.Errorf("an entry waits %v", wait)
 		}

@@ -48,6 +48,7 @@ var waitTests = []struct {
 	{"after that is a moment", "retry: {after: [x-wait]}", "X-Wait: 946684805", "", 429, 0}, // 946,684,805 s
 	{"after that is a moment of today", "retry: {after: [x-wait]}", "X-Wait: 1800000000", "", 429, time.Second},
 	{"the longest counts", "retry: {at: [x-reset], after: [x-wait]}", "X-Reset: 946684803\nX-Wait: 8\nRetry-After: 5", "", 429, 8 * time.Second},
+	{"the longest is Retry-After", "retry: {at: [x-reset]}", "X-Reset: 946684803\nRetry-After: 9", "", 429, 9 * time.Second},
 	{"a window and a 500", "retry: {at: [x-reset]}", "X-Reset: 946688400", "", 500, time.Second},
 	{"a window and a 503", "retry: {at: [x-reset]}", "X-Reset: 946684806", "", 503, 6 * time.Second},
 	{"a window with calls left", githubLike, "X-Ratelimit-Reset: 946688400\nX-Ratelimit-Remaining: 9\nRetry-After: 3", "", 403, 3 * time.Second},
@@ -197,49 +198,55 @@ func TestRetryOptionsAreChecked(t *testing.T) {
 	}
 }
 
+var (
+	errDial = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	errLost = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+)
+
+func noBody() io.Reader     { return nil }
+func textBody() io.Reader   { return strings.NewReader("text") }
+func streamBody() io.Reader { return struct{ io.Reader }{strings.NewReader("text")} }
+
+var methodTests = []struct {
+	name   string
+	method string
+	body   func() io.Reader
+	header string
+	o      RetryPolicy
+	answer told
+	want   int // times
+}{
+	{"GET", "GET", noBody, "", RetryPolicy{}, told{status: 503}, 3},
+	{"HEAD", "HEAD", noBody, "", RetryPolicy{}, told{status: 503}, 3},
+	{"OPTIONS", "OPTIONS", noBody, "", RetryPolicy{}, told{status: 503}, 3},
+	{"TRACE", "TRACE", noBody, "", RetryPolicy{}, told{status: 503}, 3},
+	{"DELETE", "DELETE", noBody, "", RetryPolicy{}, told{status: 503}, 3},
+	{"PUT", "PUT", textBody, "", RetryPolicy{}, told{status: 503}, 3},
+	{"PUT of a stream", "PUT", streamBody, "", RetryPolicy{}, told{status: 503}, 1},
+	{"PUT of a stream without a connection", "PUT", streamBody, "", RetryPolicy{}, told{err: errDial}, 1},
+	{"POST", "POST", textBody, "", RetryPolicy{}, told{status: 503}, 1},
+	{"POST, too many", "POST", textBody, "", RetryPolicy{}, told{status: 429, header: "Retry-After: 1"}, 1},
+	{"PATCH", "PATCH", textBody, "", RetryPolicy{}, told{status: 503}, 1},
+	{"a method of their own", "PURGE", noBody, "", RetryPolicy{}, told{status: 503}, 1},
+	{"POST when asked", "POST", textBody, "", RetryPolicy{Unsafe: true}, told{status: 503}, 3},
+	{"POST of a stream when asked", "POST", streamBody, "", RetryPolicy{Unsafe: true}, told{status: 503}, 1},
+	{"POST with a key", "POST", textBody, "Idempotency-Key", RetryPolicy{}, told{status: 503}, 3},
+	{"POST with an X key", "POST", textBody, "X-Idempotency-Key", RetryPolicy{}, told{status: 503}, 3},
+	{"POST without a connection", "POST", textBody, "", RetryPolicy{}, told{err: errDial}, 3},
+	{"POST whose answer was lost", "POST", textBody, "", RetryPolicy{}, told{err: errLost}, 1},
+	{"POST at its end", "POST", textBody, "", RetryPolicy{}, told{err: io.EOF}, 1},
+	{"GET whose answer was lost", "GET", noBody, "", RetryPolicy{}, told{err: errLost}, 3},
+	{"GET at its end", "GET", noBody, "", RetryPolicy{}, told{err: io.ErrUnexpectedEOF}, 3},
+	{"GET of no such host", "GET", noBody, "", RetryPolicy{}, told{err: &net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}}, 1},
+	{"GET while DNS is away", "GET", noBody, "", RetryPolicy{}, told{err: &net.OpError{Op: "dial", Err: &net.DNSError{IsTemporary: true}}}, 3},
+	{"GET where it may not go", "GET", noBody, "", RetryPolicy{}, told{err: &net.OpError{Op: "dial", Err: ErrForbidden}}, 1},
+	{"GET of nobody known", "GET", noBody, "", RetryPolicy{}, told{err: &tls.CertificateVerificationError{Err: errors.New("x")}}, 1},
+	{"GET of no HTTP", "GET", noBody, "", RetryPolicy{}, told{err: errors.New("malformed HTTP response \"k3y\"")}, 1},
+}
+
 func TestRetryMethods(t *testing.T) {
 	t.Parallel()
-	dial := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-	lost := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-	stream := func() io.Reader { return struct{ io.Reader }{strings.NewReader("text")} }
-	text := func() io.Reader { return strings.NewReader("text") }
-	none := func() io.Reader { return nil }
-	for _, tt := range []struct {
-		name   string
-		method string
-		body   func() io.Reader
-		header string
-		o      RetryPolicy
-		answer told
-		want   int // times
-	}{
-		{"GET", "GET", none, "", RetryPolicy{}, told{status: 503}, 3},
-		{"HEAD", "HEAD", none, "", RetryPolicy{}, told{status: 503}, 3},
-		{"OPTIONS", "OPTIONS", none, "", RetryPolicy{}, told{status: 503}, 3},
-		{"TRACE", "TRACE", none, "", RetryPolicy{}, told{status: 503}, 3},
-		{"DELETE", "DELETE", none, "", RetryPolicy{}, told{status: 503}, 3},
-		{"PUT", "PUT", text, "", RetryPolicy{}, told{status: 503}, 3},
-		{"PUT of a stream", "PUT", stream, "", RetryPolicy{}, told{status: 503}, 1},
-		{"PUT of a stream without a connection", "PUT", stream, "", RetryPolicy{}, told{err: dial}, 1},
-		{"POST", "POST", text, "", RetryPolicy{}, told{status: 503}, 1},
-		{"POST, too many", "POST", text, "", RetryPolicy{}, told{status: 429, header: "Retry-After: 1"}, 1},
-		{"PATCH", "PATCH", text, "", RetryPolicy{}, told{status: 503}, 1},
-		{"a method of their own", "PURGE", none, "", RetryPolicy{}, told{status: 503}, 1},
-		{"POST when asked", "POST", text, "", RetryPolicy{Unsafe: true}, told{status: 503}, 3},
-		{"POST of a stream when asked", "POST", stream, "", RetryPolicy{Unsafe: true}, told{status: 503}, 1},
-		{"POST with a key", "POST", text, "Idempotency-Key", RetryPolicy{}, told{status: 503}, 3},
-		{"POST with an X key", "POST", text, "X-Idempotency-Key", RetryPolicy{}, told{status: 503}, 3},
-		{"POST without a connection", "POST", text, "", RetryPolicy{}, told{err: dial}, 3},
-		{"POST whose answer was lost", "POST", text, "", RetryPolicy{}, told{err: lost}, 1},
-		{"POST at its end", "POST", text, "", RetryPolicy{}, told{err: io.EOF}, 1},
-		{"GET whose answer was lost", "GET", none, "", RetryPolicy{}, told{err: lost}, 3},
-		{"GET at its end", "GET", none, "", RetryPolicy{}, told{err: io.ErrUnexpectedEOF}, 3},
-		{"GET of no such host", "GET", none, "", RetryPolicy{}, told{err: &net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}}, 1},
-		{"GET while DNS is away", "GET", none, "", RetryPolicy{}, told{err: &net.OpError{Op: "dial", Err: &net.DNSError{IsTemporary: true}}}, 3},
-		{"GET where it may not go", "GET", none, "", RetryPolicy{}, told{err: &net.OpError{Op: "dial", Err: ErrForbidden}}, 1},
-		{"GET of nobody known", "GET", none, "", RetryPolicy{}, told{err: &tls.CertificateVerificationError{Err: errors.New("x")}}, 1},
-		{"GET of no HTTP", "GET", none, "", RetryPolicy{}, told{err: errors.New("malformed HTTP response \"k3y\"")}, 1},
-	} {
+	for _, tt := range methodTests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

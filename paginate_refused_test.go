@@ -14,50 +14,56 @@ const (
 	offsetPages = "paginate: {type: offset, offset_name_in_request: o, response_path: d}"
 )
 
+// onePage is an answer with one item that leads to the next.
+func onePage(next string) told {
+	return told{body: `{"d":[1],"next":` + next + `,"n":` + next + `}`}
+}
+
+var endTests = []struct {
+	name, proxy string
+	answers     []told
+	pages, sent int
+	want        string // in the error; empty: there is none
+}{
+	{"another host", linkPages, []told{onePage(`"https://evil.example.net/list?secret=1"`)}, 1, 1, `another origin, "https://evil.example.net"`},
+	{"another host without a scheme", linkPages, []told{onePage(`"//evil.example.net/list"`)}, 1, 1, `another origin, "https://evil.example.net"`},
+	{"in the header", linkPages, []told{{body: `{"d":[1]}`, header: `Link: <https://evil.example.net/>; rel=next`}}, 1, 1, "another origin"},
+	{"a host that looks like it", linkPages, []told{onePage(`"https://api.example.com.evil.net/"`)}, 1, 1, "another origin"},
+	{"a host below it", linkPages, []told{onePage(`"https://x.api.example.com/"`)}, 1, 1, "another origin"},
+	{"a user that looks like it", linkPages, []told{onePage(`"https://api.example.com@evil.example.net/"`)}, 1, 1, `"https://evil.example.net"`},
+	{"a user", linkPages, []told{onePage(`"https://me:pass@api.example.com/"`)}, 1, 1, "has a user"},
+	{"a backslash", linkPages, []told{onePage(`"https://api.example.com\\@evil.example.net/"`)}, 1, 1, "not a URL"},
+	{"in the clear", linkPages, []told{onePage(`"http://api.example.com/list"`)}, 1, 1, `another origin, "http://api.example.com"`},
+	{"another port", linkPages, []told{onePage(`"https://api.example.com:8443/list"`)}, 1, 1, `another origin, "https://api.example.com:8443"`},
+	{"another scheme", linkPages, []told{onePage(`"javascript:alert(1)"`)}, 1, 1, "another origin"},
+	{"no URL", linkPages, []told{onePage(`"https://[::1"`)}, 1, 1, "not a URL"},
+	{"no string", linkPages, []told{onePage(`17`)}, 1, 1, ""},
+	{"nothing", linkPages, []told{onePage(`"  "`)}, 1, 1, ""},
+	{"itself", linkPages, []told{onePage(`"/v1/list"`)}, 1, 1, "been there before"},
+	{"a circle of links", linkPages, []told{onePage(`"?p=2"`), onePage(`"?p=3"`), onePage(`"?p=2"`)}, 3, 3, "been there before"},
+	{"the same cursor", cursorPages, []told{onePage(`"a"`)}, 2, 2, "been there before"},
+	{"a circle of cursors", cursorPages, []told{onePage(`"a"`), onePage(`"b"`), onePage(`"a"`)}, 3, 3, "been there before"},
+	{"an offset that is not looked at", offsetPages, []told{onePage(`0`)}, 1, 2, "the same as the one before"},
+	{"a cursor that is none", cursorPages, []told{onePage(`{"a":1}`)}, 1, 1, ""},
+	{"a cursor that is true", cursorPages, []told{onePage(`true`)}, 1, 1, ""},
+	{"no list", cursorPages, []told{{body: `{"d":{"a":1}}`}}, 0, 1, `"d" of the answer is not a list`},
+	{"no list at all", cursorPages, []told{{body: `{}`}}, 1, 1, ""},
+	{"an empty body", cursorPages, []told{{status: 204}}, 1, 1, ""},
+	{"no JSON", cursorPages, []told{{body: `<html>`}}, 0, 1, "not JSON"},
+	{"too much", cursorPages, []told{{body: `{"d":["` + strings.Repeat("x", 2000) + `"]}`}}, 0, 1, "longer than 1500 bytes"},
+	{"as much as is allowed", cursorPages, []told{{body: `{"d":[],"x":"` + strings.Repeat("x", 1485) + `"}`}}, 1, 1, ""},
+	{"an error", cursorPages, []told{onePage(`"a"`), {status: 403, body: "s3cret"}}, 1, 2, "the provider answered 403 Forbidden"},
+	{"a redirect to another host", cursorPages, []told{{status: 307, header: "Location: https://evil.example.net/"}}, 0, 1, `"https://evil.example.net"`},
+	{"a redirect in the clear", cursorPages, []told{{status: 302, header: "Location: http://api.example.com/"}}, 0, 1, `"http://api.example.com"`},
+	{"a redirect", cursorPages, []told{{status: 302, header: "Location: /v1/elsewhere"}, {body: `{"d":[1]}`}}, 1, 2, ""},
+	{"redirects without end", cursorPages, []told{{status: 302, header: "Location: /v1/list"}}, 0, 10, "redirected too often"},
+}
+
 // A list that cannot be read on: the pages so far come, then one error, and nothing
 // more is sent.
 func TestPagesEnd(t *testing.T) {
 	t.Parallel()
-	page := func(next string) told { return told{body: `{"d":[1],"next":` + next + `,"n":` + next + `}`} }
-	for _, tt := range []struct {
-		name, proxy string
-		answers     []told
-		pages, sent int
-		want        string // in the error; empty: there is none
-	}{
-		{"another host", linkPages, []told{page(`"https://evil.example.net/list?secret=1"`)}, 1, 1, `another origin, "https://evil.example.net"`},
-		{"another host without a scheme", linkPages, []told{page(`"//evil.example.net/list"`)}, 1, 1, `another origin, "https://evil.example.net"`},
-		{"in the header", linkPages, []told{{body: `{"d":[1]}`, header: `Link: <https://evil.example.net/>; rel=next`}}, 1, 1, "another origin"},
-		{"a host that looks like it", linkPages, []told{page(`"https://api.example.com.evil.net/"`)}, 1, 1, "another origin"},
-		{"a host below it", linkPages, []told{page(`"https://x.api.example.com/"`)}, 1, 1, "another origin"},
-		{"a user that looks like it", linkPages, []told{page(`"https://api.example.com@evil.example.net/"`)}, 1, 1, `"https://evil.example.net"`},
-		{"a user", linkPages, []told{page(`"https://me:pass@api.example.com/"`)}, 1, 1, "has a user"},
-		{"a backslash", linkPages, []told{page(`"https://api.example.com\\@evil.example.net/"`)}, 1, 1, "not a URL"},
-		{"in the clear", linkPages, []told{page(`"http://api.example.com/list"`)}, 1, 1, `another origin, "http://api.example.com"`},
-		{"another port", linkPages, []told{page(`"https://api.example.com:8443/list"`)}, 1, 1, `another origin, "https://api.example.com:8443"`},
-		{"another scheme", linkPages, []told{page(`"javascript:alert(1)"`)}, 1, 1, "another origin"},
-		{"no URL", linkPages, []told{page(`"https://[::1"`)}, 1, 1, "not a URL"},
-		{"no string", linkPages, []told{page(`17`)}, 1, 1, ""},
-		{"nothing", linkPages, []told{page(`"  "`)}, 1, 1, ""},
-		{"itself", linkPages, []told{page(`"/v1/list"`)}, 1, 1, "been there before"},
-		{"a circle of links", linkPages, []told{page(`"?p=2"`), page(`"?p=3"`), page(`"?p=2"`)}, 3, 3, "been there before"},
-		{"the same cursor", cursorPages, []told{page(`"a"`)}, 2, 2, "been there before"},
-		{"a circle of cursors", cursorPages, []told{page(`"a"`), page(`"b"`), page(`"a"`)}, 3, 3, "been there before"},
-		{"an offset that is not looked at", offsetPages, []told{page(`0`)}, 1, 2, "the same as the one before"},
-		{"a cursor that is none", cursorPages, []told{page(`{"a":1}`)}, 1, 1, ""},
-		{"a cursor that is true", cursorPages, []told{page(`true`)}, 1, 1, ""},
-		{"no list", cursorPages, []told{{body: `{"d":{"a":1}}`}}, 0, 1, `"d" of the answer is not a list`},
-		{"no list at all", cursorPages, []told{{body: `{}`}}, 1, 1, ""},
-		{"an empty body", cursorPages, []told{{status: 204}}, 1, 1, ""},
-		{"no JSON", cursorPages, []told{{body: `<html>`}}, 0, 1, "not JSON"},
-		{"too much", cursorPages, []told{{body: `{"d":["` + strings.Repeat("x", 2000) + `"]}`}}, 0, 1, "longer than 1500 bytes"},
-		{"as much as is allowed", cursorPages, []told{{body: `{"d":[],"x":"` + strings.Repeat("x", 1485) + `"}`}}, 1, 1, ""},
-		{"an error", cursorPages, []told{page(`"a"`), {status: 403, body: "s3cret"}}, 1, 2, "the provider answered 403 Forbidden"},
-		{"a redirect to another host", cursorPages, []told{{status: 307, header: "Location: https://evil.example.net/"}}, 0, 1, `"https://evil.example.net"`},
-		{"a redirect in the clear", cursorPages, []told{{status: 302, header: "Location: http://api.example.com/"}}, 0, 1, `"http://api.example.com"`},
-		{"a redirect", cursorPages, []told{{status: 302, header: "Location: /v1/elsewhere"}, {body: `{"d":[1]}`}}, 1, 2, ""},
-		{"redirects without end", cursorPages, []told{{status: 302, header: "Location: /v1/list"}}, 0, 10, "redirected too often"},
-	} {
+	for _, tt := range endTests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newAPIWorld(t, tt.proxy, tt.answers...)
