@@ -32,6 +32,9 @@ func (s *Subject) attachParts(req *http.Request, standard func(http.Header)) err
 	if !placesCredential(e) {
 		standard(req.Header)
 	}
+	if len(e.ProxyHeaders)+len(e.ProxyQuery) == 0 && e.ProxyBody.IsZero() {
+		return nil
+	}
 	env := s.requestEnv(req)
 	if err := addQuery(e.ProxyQuery, env, req.URL); err != nil {
 		return err
@@ -60,8 +63,7 @@ func (s *Subject) attachParts(req *http.Request, standard func(http.Header)) err
 	return nil
 }
 
-// addQuery sets parameters without disturbing the rest of the query, which may
-// be in an order or an encoding that matters to the caller.
+// addQuery sets parameters without disturbing the rest of the query.
 func addQuery(params []spec.Param, env *template.Env, u *url.URL) error {
 	for _, p := range params {
 		v, send, err := p.Expand(env)
@@ -71,16 +73,7 @@ func addQuery(params []spec.Param, env *template.Env, u *url.URL) error {
 		if !send {
 			continue
 		}
-		q := u.Query()
-		if q.Has(p.Name) {
-			q.Set(p.Name, v)
-			u.RawQuery = q.Encode()
-			continue
-		}
-		if u.RawQuery != "" {
-			u.RawQuery += "&"
-		}
-		u.RawQuery += url.QueryEscape(p.Name) + "=" + url.QueryEscape(v)
+		setParam(u, p.Name, v)
 	}
 	return nil
 }

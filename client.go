@@ -18,21 +18,36 @@ import (
 // without it. An answer 401 is taken as a reason to refresh once, and the
 // request is then repeated if its body can be had again ([http.Request.GetBody]).
 //
+// Requests that failed are repeated as the zero [RetryPolicy] says, and wait while
+// the provider wants the connection to; [Connections.HTTPClientWith] takes other
+// rules.
+//
 // The request's context governs; the client has no timeout of its own. Errors
 // of the connection, such as ErrReauthRequired, are found inside the
 // [*url.Error] with errors.Is.
 func (m *Connections) HTTPClient(integration, id string) *http.Client {
-	return &http.Client{Transport: &transport{handle{core: m.core, integration: integration, id: id}}}
+	return m.HTTPClientWith(integration, id, ClientOptions{})
+}
+
+// HTTPClientWith is HTTPClient with other rules. If the options cannot be accepted,
+// every request is answered with an error that says why.
+func (m *Connections) HTTPClientWith(integration, id string, o ClientOptions) *http.Client {
+	return &http.Client{Transport: m.transport(integration, id, o)}
+}
+
+func (m *Connections) transport(integration, id string, o ClientOptions) *transport {
+	t := &transport{handle: handle{core: m.core, integration: integration, id: id}, ignoreLimits: o.IgnoreLimits}
+	t.retry, t.invalid = o.Retry.withDefaults()
+	return t
 }
 
 // transport is the RoundTripper of a connection.
 type transport struct {
-	handle handle
+	handle       handle
+	retry        RetryPolicy // defaults filled in
+	ignoreLimits bool
+	invalid      error // of the options
 }
-
-// maxDrain is how much of an answer that is thrown away is read so that its
-// connection can be used again, in bytes.
-const maxDrain = 64 << 10
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -43,79 +58,90 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {
-	s, err := t.handle.get(req.Context())
-	if err != nil {
-		closeReader(req.Body)
-		return nil, err
-	}
-	resp, attached, err := t.send(s, req, req.Body)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || !attached {
-		return resp, err
-	}
-	return t.again(s, req, resp)
-}
-
 // again repeats a request that was answered 401 with a newer credential, if
 // there is one to be had. If not, the caller gets the 401.
-func (t *transport) again(s *snapshot, req *http.Request, refused *http.Response) (*http.Response, error) {
-	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-		return refused, nil
+func (c *apiCall) again(s *snapshot, refused sent) sent {
+	if !c.hasBodyAgain() {
+		return refused
 	}
-	newer, err := t.handle.renewed(req.Context(), s)
+	ctx := c.req.Context()
+	newer, err := c.t.handle.renewed(ctx, s)
 	if err != nil || sameCredential(newer.cred, s.cred) {
 		if isContextError(err) {
-			_ = refused.Body.Close()
-			return nil, err
+			_ = refused.resp.Body.Close()
+			return sent{err: err}
 		}
-		return refused, nil
+		return refused
 	}
-	body := req.Body
-	if req.GetBody != nil {
-		if body, err = req.GetBody(); err != nil {
-			return refused, nil
-		}
+	body, err := c.bodyAgain()
+	if err != nil {
+		return refused
 	}
-	_, _ = io.CopyN(io.Discard, refused.Body, maxDrain)
-	_ = refused.Body.Close()
-	resp, _, err := t.send(newer, req, body)
-	return resp, err
+	drain(refused.resp.Body)
+	return c.send(newer, body)
+}
+
+// sent is what became of a request.
+type sent struct {
+	resp     *http.Response
+	err      error
+	s        *snapshot
+	attached bool // the credential went along
+	left     bool // err is of the network: the request may have gone out
 }
 
 // send makes the request as it leaves: with an absolute URL, and with the
 // credential if that may go there. The caller's request is not changed.
-func (t *transport) send(s *snapshot, req *http.Request, body io.ReadCloser) (resp *http.Response, attached bool, err error) {
-	target, err := resolve(s, req.URL)
-	if err != nil {
+func (c *apiCall) send(s *snapshot, body io.ReadCloser) (r sent) {
+	r.s = s
+	fail := func(err error) sent {
 		closeReader(body)
-		return nil, false, err
+		r.err = err
+		return r
 	}
-	out := req.Clone(req.Context())
-	out.URL, out.Body = target, body
-	if s.base != nil && reaches(s.subject.provider, s.base, target) {
-		if err := t.handle.core.attach(s.subject, out); err != nil {
-			closeReader(body)
-			return nil, false, err
-		}
-		attached = true
-	}
-	rt := t.handle.core.apiHTTP
-	if attached {
-		if rt, err = s.subject.certified(rt); err != nil {
-			closeReader(body)
-			return nil, false, err
-		}
-	}
-	resp, err = rt.RoundTrip(out)
+	target, err := resolve(s, c.req.URL)
 	if err != nil {
-		return nil, attached, withoutAnswer(err)
+		return fail(err)
+	}
+	core := c.t.handle.core
+	out := outgoing(c.req, target, body)
+	rt := core.apiHTTP
+	if s.takes(target) {
+		if err := core.attach(s.subject, out); err != nil {
+			return fail(err)
+		}
+		if rt, err = s.subject.certified(rt); err != nil {
+			return fail(err)
+		}
+		r.attached = true
+	}
+	r.resp, err = rt.RoundTrip(out)
+	if err != nil {
+		r.err, r.left = withoutAnswer(err), true
+		return r
 	}
 	// What the caller gets to see has no credential in it.
-	shown := *req
+	shown := *c.req
 	shown.URL = target
-	resp.Request = &shown
-	absoluteLocation(resp, target)
-	return resp, attached, nil
+	r.resp.Request = &shown
+	absoluteLocation(r.resp, target)
+	return r
+}
+
+// outgoing is a copy of the caller's request that can be changed.
+func outgoing(req *http.Request, target *url.URL, body io.ReadCloser) *http.Request {
+	out := req.WithContext(req.Context())
+	u := *target
+	out.URL, out.Body = &u, body
+	if out.Header = req.Header.Clone(); out.Header == nil {
+		out.Header = http.Header{}
+	}
+	return out
+}
+
+// takes says whether the credential may go to target.
+func (s *snapshot) takes(target *url.URL) bool {
+	return s.base != nil && reaches(s.subject.provider, s.base, target)
 }
 
 // errMalformed stands for errors in which net/http quotes the answer.
@@ -132,8 +158,7 @@ func withoutAnswer(err error) error {
 func resolve(s *snapshot, u *url.URL) (*url.URL, error) {
 	switch {
 	case u.Host != "" && u.Scheme != "":
-		c := *u
-		return &c, nil
+		return u, nil
 	case u.Host != "" || u.Scheme != "" || u.Opaque != "":
 		return nil, &FieldError{Field: "url", Reason: "must be absolute, or a path"}
 	case s.baseErr != nil:

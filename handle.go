@@ -22,6 +22,7 @@ type handle struct {
 // snapshot is what a handle knows of its connection. It is not changed.
 type snapshot struct {
 	outcome
+	row     string   // ID of the connection's row
 	subject *Subject // with the credential of outcome
 	base    *url.URL // of the provider's API; nil when it has none
 	baseErr error    // why there is none although the provider has one
@@ -62,12 +63,12 @@ func (h *handle) get(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.keep(subj, out, read), nil
+	return h.keep(conn.row.ID, subj, out, read), nil
 }
 
 // keep makes a snapshot of an outcome and remembers it.
-func (h *handle) keep(subj *Subject, out outcome, read time.Time) *snapshot {
-	s := &snapshot{outcome: out, subject: subj.withCredential(out.cred), token: oauth2Token(out.cred), read: read}
+func (h *handle) keep(row string, subj *Subject, out outcome, read time.Time) *snapshot {
+	s := &snapshot{outcome: out, row: row, subject: subj.withCredential(out.cred), token: oauth2Token(out.cred), read: read}
 	s.base, s.baseErr = s.subject.baseURL()
 	h.current.Store(s)
 	return s
@@ -80,7 +81,7 @@ func (h *handle) renewed(ctx context.Context, refused *snapshot) (*snapshot, err
 	if err != nil {
 		return nil, err
 	}
-	return h.keep(refused.subject, out, h.core.now()), nil
+	return h.keep(refused.row, refused.subject, out, h.core.now()), nil
 }
 
 // oauth2Token is a credential as x/oauth2 has it: without the refresh token,

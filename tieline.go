@@ -152,6 +152,8 @@ type core struct {
 	breakers      breakers
 	counts        counts
 	tasks         tasks
+	limits        limits
+	jitter        func(time.Duration) time.Duration // between 0 and that much
 	touching      atomic.Int64
 	scratch       sync.Pool // of *[]byte, for what was decrypted and not decoded yet
 }
@@ -211,6 +213,7 @@ func newCore(cfg Config) (*core, error) {
 		builtin:       builtinModes(),
 		modes:         builtinModes(),
 		providerModes: maps.Clone(cfg.ProviderModes),
+		jitter:        jitter,
 	}
 	maps.Copy(c.modes, cfg.Modes)
 	c.started, c.startNow = time.Now(), c.now()

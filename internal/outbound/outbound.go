@@ -30,6 +30,8 @@ type Policy struct {
 	// AllowedHosts, when not empty, are the only hosts reachable: names, or
 	// "*.example.com" for everything below one.
 	AllowedHosts []string
+
+	resolver *net.Resolver // of tests; nil is the machine's
 }
 
 const (
@@ -92,7 +94,8 @@ func newGuard(base *http.Transport, policy Policy) *guard {
 func (g *guard) transport(base *http.Transport, check func(netip.Addr) error) *http.Transport {
 	t := base.Clone()
 	dialer := &net.Dialer{
-		Timeout: dialTimeout,
+		Timeout:  dialTimeout,
+		Resolver: g.policy.resolver,
 		ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
 			return checkAddress(network, address, check)
 		},

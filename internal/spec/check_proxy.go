@@ -2,7 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/tieline/tieline/internal/template"
@@ -74,7 +73,7 @@ func (c *checker) checkRetry(r *Retry) {
 		c.doubt(path+".remaining", "retry-no-wait", "nothing says how long to wait when no calls remain")
 	}
 	for i, code := range r.ErrorCode {
-		if !errorCode().MatchString(code) {
+		if _, ok := codesOf(code); !ok {
 			c.doubt(fmt.Sprintf("%s.error_code[%d]", path, i), "bad-value", "a status such as 429, 5xx or 500-502 is expected")
 		}
 	}
@@ -86,7 +85,7 @@ func (c *checker) checkRetry(r *Retry) {
 	if b.Path == "" || b.Value == "" || b.Strategy == "" {
 		c.doubt(path+".in_body", "missing-key", "path, value and strategy are all needed")
 	}
-	if re, err := regexp.Compile(b.Value); err != nil {
+	if re, err := compilePattern(b.Value); err != nil {
 		c.doubt(path+".in_body.value", "pattern-invalid", "the pattern is not one that RE2 can match")
 	} else if re.NumSubexp() < 1 {
 		c.doubt(path+".in_body.value", "bad-value", "the pattern has no group for the value")
@@ -100,7 +99,7 @@ func (c *checker) checkPaginate(p *Paginate) {
 	const path = "proxy.paginate"
 	switch p.Type {
 	case "link", "cursor", "offset":
-		if !p.works() {
+		if !p.Works() {
 			c.doubt(path, "paginate-incomplete", fmt.Sprintf("pagination of type %s lacks the keys it needs and is left out", p.Type))
 		}
 	default:

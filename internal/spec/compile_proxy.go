@@ -12,7 +12,7 @@ import (
 
 // proxy compiles how the API is called.
 func (c *checker) proxy(e *Entry) {
-	e.Retry = &Retry{}
+	e.Retry = &CompiledRetry{}
 	p := c.p.Proxy
 	if p == nil {
 		return
@@ -21,10 +21,8 @@ func (c *checker) proxy(e *Entry) {
 	e.ProxyHeaders = c.headers("proxy.headers", p.Headers, atRequest)
 	e.ProxyQuery = c.params("proxy.query", p.Query, atParam, template.Plain)
 	e.ProxyBody = c.object("proxy.body", p.Body, atParam, 0)
-	if p.Retry != nil {
-		e.Retry = p.Retry
-	}
-	if p.Paginate.works() {
+	e.Retry = p.Retry.compile()
+	if p.Paginate.Works() {
 		e.Paginate = p.Paginate
 	}
 	if p.Verification != nil {
@@ -32,8 +30,8 @@ func (c *checker) proxy(e *Entry) {
 	}
 }
 
-// works reports whether the keys suffice to find the next page.
-func (p *Paginate) works() bool {
+// Works reports whether the keys suffice to find the next page.
+func (p *Paginate) Works() bool {
 	if p == nil {
 		return false
 	}

@@ -54,9 +54,9 @@ type Entry struct {
 	ProxyHeaders []Param
 	ProxyQuery   []Param
 	ProxyBody    Tree
-	Verification *Verification // nil when the entry says nothing
-	Retry        *Retry        // never nil
-	Paginate     *Paginate     // nil when there is none that works
+	Verification *Verification  // nil when the entry says nothing
+	Retry        *CompiledRetry // never nil
+	Paginate     *Paginate      // nil when there is none that works
 
 	Revocation    *Revocation
 	Introspection *Introspection
