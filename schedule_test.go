@@ -74,7 +74,7 @@ func caseLimit() int {
 	case raceEnabled:
 		return 150
 	}
-	return 2000
+	return 1000
 }
 
 // TestSchedules runs the refresh code under every order of calls, case by case.

@@ -175,7 +175,7 @@ func TestFailuresOfTheConnected(t *testing.T) {
 			return b.get("/me/acme")
 		}, http.StatusBadGateway},
 		{"API fails", func(w *world, b *browser) page {
-			w.provider.Fail(providertest.Fault{Endpoint: providertest.API, Status: 500})
+			w.provider.Fail(providertest.Fault{Endpoint: providertest.API, Status: 500, Times: providertest.Always})
 			return b.get("/me/acme")
 		}, http.StatusBadGateway},
 		{"client closed", func(w *world, b *browser) page {
