@@ -39,7 +39,7 @@ var endTests = []struct {
 	{"no URL", linkPages, []told{onePage(`"https://[::1"`)}, 1, 1, "not a URL"},
 	{"no string", linkPages, []told{onePage(`17`)}, 1, 1, ""},
 	{"nothing", linkPages, []told{onePage(`"  "`)}, 1, 1, ""},
-	{"itself", linkPages, []told{onePage(`"/v1/list"`)}, 1, 1, "been there before"},
+	{"itself", linkPages, []told{onePage(`"/v1/list?q=private"`)}, 1, 1, "been there before"},
 	{"a circle of links", linkPages, []told{onePage(`"?p=2"`), onePage(`"?p=3"`), onePage(`"?p=2"`)}, 3, 3, "been there before"},
 	{"the same cursor", cursorPages, []told{onePage(`"a"`)}, 2, 2, "been there before"},
 	{"a circle of cursors", cursorPages, []told{onePage(`"a"`), onePage(`"b"`), onePage(`"a"`)}, 3, 3, "been there before"},
@@ -67,7 +67,7 @@ func TestPagesEnd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newAPIWorld(t, tt.proxy, tt.answers...)
-			got := readPages(w.Connections.Pages(t.Context(), "api", "alice", PageRequest{URL: "/list", MaxBytes: 1500}))
+			got := readPages(w.Connections.Pages(t.Context(), "api", "alice", PageRequest{URL: "/list?q=private", MaxBytes: 1500}))
 			if len(got.pages) != tt.pages || len(w.sent) != tt.sent {
 				t.Errorf("%d pages of %d requests: %q", len(got.pages), len(w.sent), w.urls())
 			}
