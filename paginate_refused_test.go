@@ -3,6 +3,7 @@ package tieline
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +54,8 @@ var endTests = []struct {
 	{"too much", cursorPages, []told{{body: `{"d":["` + strings.Repeat("x", 2000) + `"]}`}}, 0, 1, "longer than 1500 bytes"},
 	{"as much as is allowed", cursorPages, []told{{body: `{"d":[],"x":"` + strings.Repeat("x", 1485) + `"}`}}, 1, 1, ""},
 	{"an error", cursorPages, []told{onePage(`"a"`), {status: 403, body: "s3cret"}}, 1, 2, "the provider answered 403 Forbidden"},
-	{"a redirect to another host", cursorPages, []told{{status: 307, header: "Location: https://evil.example.net/"}}, 0, 1, `"https://evil.example.net"`},
+	{"a redirect to another host", cursorPages, []told{{status: 307, header: "Location: https://evil.example.net/?code=1"}}, 0, 1, `"https://evil.example.net"`},
+	{"no answer", cursorPages, []told{{err: io.EOF}}, 0, 3, "EOF"},
 	{"a redirect in the clear", cursorPages, []told{{status: 302, header: "Location: http://api.example.com/"}}, 0, 1, `"http://api.example.com"`},
 	{"a redirect", cursorPages, []told{{status: 302, header: "Location: /v1/elsewhere"}, {body: `{"d":[1]}`}}, 1, 2, ""},
 	{"redirects without end", cursorPages, []told{{status: 302, header: "Location: /v1/list"}}, 0, 10, "redirected too often"},
