@@ -3,6 +3,7 @@ package tieline
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ var endTests = []struct {
 	{"no URL", linkPages, []told{onePage(`"https://[::1"`)}, 1, 1, "not a URL"},
 	{"no string", linkPages, []told{onePage(`17`)}, 1, 1, ""},
 	{"nothing", linkPages, []told{onePage(`"  "`)}, 1, 1, ""},
-	{"itself", linkPages, []told{onePage(`"/v1/list"`)}, 1, 1, "been there before"},
+	{"itself", linkPages, []told{onePage(`"/v1/list?q=private"`)}, 1, 1, "been there before"},
 	{"a circle of links", linkPages, []told{onePage(`"?p=2"`), onePage(`"?p=3"`), onePage(`"?p=2"`)}, 3, 3, "been there before"},
 	{"the same cursor", cursorPages, []told{onePage(`"a"`)}, 2, 2, "been there before"},
 	{"a circle of cursors", cursorPages, []told{onePage(`"a"`), onePage(`"b"`), onePage(`"a"`)}, 3, 3, "been there before"},
@@ -53,7 +54,8 @@ var endTests = []struct {
 	{"too much", cursorPages, []told{{body: `{"d":["` + strings.Repeat("x", 2000) + `"]}`}}, 0, 1, "longer than 1500 bytes"},
 	{"as much as is allowed", cursorPages, []told{{body: `{"d":[],"x":"` + strings.Repeat("x", 1485) + `"}`}}, 1, 1, ""},
 	{"an error", cursorPages, []told{onePage(`"a"`), {status: 403, body: "s3cret"}}, 1, 2, "the provider answered 403 Forbidden"},
-	{"a redirect to another host", cursorPages, []told{{status: 307, header: "Location: https://evil.example.net/"}}, 0, 1, `"https://evil.example.net"`},
+	{"a redirect to another host", cursorPages, []told{{status: 307, header: "Location: https://evil.example.net/?code=1"}}, 0, 1, `"https://evil.example.net"`},
+	{"no answer", cursorPages, []told{{err: io.EOF}}, 0, 3, "EOF"},
 	{"a redirect in the clear", cursorPages, []told{{status: 302, header: "Location: http://api.example.com/"}}, 0, 1, `"http://api.example.com"`},
 	{"a redirect", cursorPages, []told{{status: 302, header: "Location: /v1/elsewhere"}, {body: `{"d":[1]}`}}, 1, 2, ""},
 	{"redirects without end", cursorPages, []told{{status: 302, header: "Location: /v1/list"}}, 0, 10, "redirected too often"},
@@ -67,7 +69,7 @@ func TestPagesEnd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newAPIWorld(t, tt.proxy, tt.answers...)
-			got := readPages(w.Connections.Pages(t.Context(), "api", "alice", PageRequest{URL: "/list", MaxBytes: 1500}))
+			got := readPages(w.Connections.Pages(t.Context(), "api", "alice", PageRequest{URL: "/list?q=private", MaxBytes: 1500}))
 			if len(got.pages) != tt.pages || len(w.sent) != tt.sent {
 				t.Errorf("%d pages of %d requests: %q", len(got.pages), len(w.sent), w.urls())
 			}
