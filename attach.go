@@ -78,6 +78,28 @@ func addQuery(params []spec.Param, env *template.Env, u *url.URL) error {
 	return nil
 }
 
+// setParam sets a parameter of the query, and leaves the others as they are: their
+// order and encoding may matter to the caller.
+func setParam(u *url.URL, name, value string) {
+	dropParams(u, []string{name})
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += url.QueryEscape(name) + "=" + url.QueryEscape(value)
+}
+
+func dropParams(u *url.URL, names []string) {
+	if u.RawQuery == "" {
+		return
+	}
+	pairs := slices.DeleteFunc(strings.Split(u.RawQuery, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		plain, err := url.QueryUnescape(name)
+		return err == nil && slices.Contains(names, plain)
+	})
+	u.RawQuery = strings.Join(pairs, "&")
+}
+
 // placesCredential says whether the data of a provider puts the credential
 // somewhere itself: it sets the Authorization header, or names the token.
 func placesCredential(e *spec.Entry) bool {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tieline/tieline/store"
 )
@@ -57,37 +56,12 @@ func BenchmarkClient(b *testing.B) {
 				}
 				_ = resp.Body.Close()
 			}
-			overhead(b, func() { do(bare, to.bare, token.AccessToken) }, func() { do(client, to.client, "") })
+			floor := func(int) { do(bare, to.bare, token.AccessToken) }
+			allocs := testing.AllocsPerRun(100, func() { floor(0) })
+			inTurns(b, 1, 512, floor, func(int) { do(client, to.client, "") })
+			b.ReportMetric(allocs, "floor-allocs/op")
 		})
 	}
-}
-
-// overhead runs floor and product in turns, and reports what the product costs
-// beyond the floor.
-func overhead(b *testing.B, floor, product func()) {
-	b.Helper()
-	const turn = 512
-	var floorTime, productTime time.Duration
-	run := func(n int, f func()) time.Duration {
-		start := time.Now()
-		for range n {
-			f()
-		}
-		return time.Since(start)
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	for done := 0; done < b.N; done += turn {
-		n := min(turn, b.N-done)
-		productTime += run(n, product)
-		b.StopTimer()
-		floorTime += run(n, floor)
-		b.StartTimer()
-	}
-	b.StopTimer()
-	b.ReportMetric(float64(productTime)/float64(floorTime), "x/floor")
-	b.ReportMetric(float64(productTime-floorTime)/float64(b.N), "overhead-ns/op")
-	b.ReportMetric(testing.AllocsPerRun(100, floor), "floor-allocs/op")
 }
 
 // The allocations of a request are few, and do not grow unnoticed.

@@ -142,6 +142,7 @@ func inTurns(b *testing.B, g, turn int, floor, product func(n int)) {
 	}
 	b.ReportMetric(float64(productTime)/float64(floorTime), "x/floor")
 	b.ReportMetric(float64(floorTime)/float64(b.N), "floor-ns/op")
+	b.ReportMetric(float64(productTime-floorTime)/float64(b.N), "overhead-ns/op")
 }
 
 // BenchmarkCredential gets a fresh credential. The floor is the same without a

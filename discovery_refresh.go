@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime/debug"
+	"slices"
 
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/internal/spec"
@@ -19,7 +20,7 @@ import (
 
 // reread takes from the answer of a refresh what is to be read from it each time.
 func (a *attempt) reread(res refreshed) (out refreshed) {
-	if res.err != nil || !rereads(a.subj.provider) {
+	if res.err != nil || !rereads(a.subj.provider, false) {
 		return res
 	}
 	out = res
@@ -39,7 +40,7 @@ func (a *attempt) reread(res refreshed) (out refreshed) {
 // lookUpSoon looks up, once a refresh is stored, what takes a call. Nobody waits for
 // it but [Client.Close].
 func (a *attempt) lookUpSoon(g Grant, fence int64) {
-	if !rereads(a.subj.provider) {
+	if !rereads(a.subj.provider, true) {
 		return
 	}
 	s, key := a.subj, a.flight.key
@@ -48,7 +49,7 @@ func (a *attempt) lookUpSoon(g Grant, fence int64) {
 		ctx, cancel := context.WithTimeout(a.ctx, a.policy.Exchange)
 		defer cancel()
 		found, err := s.lookUpAgain(ctx, g, true)
-		if err == nil || len(found) > 0 {
+		if len(found) > 0 {
 			err = errors.Join(err, a.recapture(ctx, key, fence, found))
 		}
 		if err != nil {
@@ -68,13 +69,12 @@ func (a *attempt) notFound(err error) {
 	a.log.LogAttrs(a.ctx, slog.LevelWarn, "a look-up after a refresh failed", slog.String("connection", a.subj.name()), slog.String("error", err.Error()))
 }
 
-func rereads(e *spec.Entry) bool {
-	for i := range e.Discovery {
-		if e.Discovery[i].OnRefresh {
-			return true
-		}
-	}
-	return false
+// rereads says whether there is anything to look up after each refresh, with a call
+// or without.
+func rereads(e *spec.Entry, calls bool) bool {
+	return slices.ContainsFunc(e.Discovery, func(d spec.Discovery) bool {
+		return d.OnRefresh && (d.From == spec.DiscoverResponse) == calls
+	})
 }
 
 // lookUpAgain repeats the look-ups that are for every refresh: those that take a

@@ -7,24 +7,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/tieline/tieline/internal/record"
 )
 
 // storedCustom is what is in the Store.
 func (w *modeWorld) storedCustom() *CustomToken {
 	w.t.Helper()
 	synctest.Wait() // callers get a token before it is saved
-	row := w.rows(kindConnection)[0]
-	rec, err := record.ParseConnection(row.Data)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	p, err := w.core.openPrivate(row.ID, rec)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return p.cred.(*CustomToken)
+	return storedConnection(w.t, w.Client).cred.(*CustomToken)
 }
 
 // refreshBoth lets both tokens run out and has them refreshed.

@@ -98,7 +98,7 @@ func reconnect(t *testing.T, c *Client) {
 }
 
 // storedConnection is what is in the Store of the only connection.
-func storedConnection(t *testing.T, c *Client) *private {
+func storedConnection(t testing.TB, c *Client) *private {
 	t.Helper()
 	for row, err := range c.core.rows(context.Background(), store.Query{Kind: kindConnection}) {
 		if err != nil {

@@ -86,7 +86,7 @@ func (s *Subject) asksFor(t *spec.AdditionalToken, token *OAuth2Token, answer *o
 // known before.
 func (s *Subject) lateTokens(ctx context.Context, known map[string]string, g Grant) (Grant, error) {
 	own, ok := g.Credential.(*OAuth2Token)
-	if !ok {
+	if !ok || len(s.provider.AdditionalTokens) == 0 {
 		return g, nil
 	}
 	token := *own

@@ -1,7 +1,6 @@
 package tieline
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,11 +13,7 @@ import (
 	"github.com/tieline/tieline/store"
 )
 
-const teamProvider = `
-team:
-  display_name: Team
-  auth_mode: OAUTH2
-  docs: https://example.com
+const teamProvider = `  auth_mode: OAUTH2
   authorization_url: https://team.example.com/authorize
   token_url: https://team.example.com/token
   refresh: {grant: refresh_token, rotation: always}
@@ -75,38 +70,14 @@ func (p *team) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newTeamClient(t *testing.T, p *team) *Client {
 	t.Helper()
-	catalog, problems := LoadCatalog(CatalogFile{Name: "team.yaml", Data: []byte(teamProvider)})
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	c, err := New(Config{Store: &store.Memory{}, Keys: testKeys(t), Providers: catalog, CallbackURL: testCallback})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.core.tokenHTTP, c.core.apiHTTP = p, p
-	t.Cleanup(func() { _ = c.Close(context.Background()) })
-	app := &OAuthApp{ClientID: "id", ClientSecret: NewSecret("secret")}
-	if _, err := c.Integrations.Create(t.Context(), Integration{Key: "team", Provider: "team", App: app}); err != nil {
-		t.Fatal(err)
-	}
-	a, err := c.Connections.Authorize(t.Context(), "team", AuthorizeOptions{ConnectionID: "alice"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse(a.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	callback := url.Values{"code": {"c"}, "state": {u.Query().Get("state")}}
-	if _, err := c.Connections.Complete(t.Context(), a.Binding.Reveal(), callback); err != nil {
-		t.Fatal(err)
-	}
+	c := clientOf(t, &store.Memory{}, teamProvider, p)
+	signIn(t, c)
 	return c
 }
 
 func teamTokens(t *testing.T, c *Client) string {
 	t.Helper()
-	cred, err := c.Connections.Credential(t.Context(), "team", "alice")
+	cred, err := c.Connections.Credential(t.Context(), "key", "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +99,7 @@ func TestSeveralTokens(t *testing.T) {
 		if f := p.forms[1]; f.Get("scope") != "files" || f.Get("refresh_token") != "bot-r0" {
 			t.Errorf("the third token was asked for with %v", f)
 		}
-		resp, err := c.Connections.HTTPClient("team", "alice").Get("/x")
+		resp, err := c.Connections.HTTPClient("key", "alice").Get("/x")
 		if err != nil {
 			t.Fatal(err)
 		}

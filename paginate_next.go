@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -181,28 +180,6 @@ func setMember(object map[string]any, path string, value any) {
 		}
 		object, path = below, rest
 	}
-}
-
-// setParam sets a parameter of the query, and leaves the others as they are: their
-// order and encoding may matter to the caller.
-func setParam(u *url.URL, name, value string) {
-	dropParams(u, []string{name})
-	if u.RawQuery != "" {
-		u.RawQuery += "&"
-	}
-	u.RawQuery += url.QueryEscape(name) + "=" + url.QueryEscape(value)
-}
-
-func dropParams(u *url.URL, names []string) {
-	if u.RawQuery == "" {
-		return
-	}
-	pairs := slices.DeleteFunc(strings.Split(u.RawQuery, "&"), func(pair string) bool {
-		name, _, _ := strings.Cut(pair, "=")
-		plain, err := url.QueryUnescape(name)
-		return err == nil && slices.Contains(names, plain)
-	})
-	u.RawQuery = strings.Join(pairs, "&")
 }
 
 // secretParams are parameters of the query with the credential in them. Providers

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tieline/tieline/internal/redact"
 )
 
 // ClientMetadata is what a client says about itself when it registers (RFC 7591
@@ -29,13 +31,13 @@ type ClientMetadata struct {
 // it was asked for.
 type Registered struct {
 	ClientID              string
-	ClientSecret          Secret    // empty for a public client
-	ClientSecretExpiresAt time.Time // zero means never
+	ClientSecret          redact.Secret // empty for a public client
+	ClientSecretExpiresAt time.Time     // zero means never
 	// RegistrationAccessToken and RegistrationClientURI manage the registration
 	// (RFC 7592). The URI is secret because some servers put the token in it; it
 	// was checked like an endpoint.
-	RegistrationAccessToken Secret
-	RegistrationClientURI   Secret
+	RegistrationAccessToken redact.Secret
+	RegistrationClientURI   redact.Secret
 
 	RedirectURIs            []string
 	GrantTypes              []string
@@ -143,10 +145,10 @@ func parseRegistered(doc object, asked ClientMetadata, status int, opts Options)
 	id, secret := clientID(doc, &f), f.text("client_secret")
 	r := Registered{
 		ClientID:                id,
-		ClientSecret:            newSecret(secret),
+		ClientSecret:            redact.New(secret),
 		ClientSecretExpiresAt:   expires,
-		RegistrationAccessToken: newSecret(f.text("registration_access_token")),
-		RegistrationClientURI:   newSecret(f.endpoint("registration_client_uri")),
+		RegistrationAccessToken: redact.New(f.text("registration_access_token")),
+		RegistrationClientURI:   redact.New(f.endpoint("registration_client_uri")),
 		RedirectURIs:            orAsked(f.list("redirect_uris"), asked.RedirectURIs),
 		GrantTypes:              orAsked(f.list("grant_types"), asked.GrantTypes),
 		ResponseTypes:           orAsked(f.list("response_types"), asked.ResponseTypes),

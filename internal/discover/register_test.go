@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tieline/tieline/internal/outbound"
+	"github.com/tieline/tieline/internal/redact"
 )
 
 const register = "https://as.example/register"
@@ -24,7 +25,7 @@ func client() ClientMetadata {
 	}
 }
 
-var secrets = cmp.Comparer(func(a, b Secret) bool { return a.Reveal() == b.Reveal() })
+var secrets = cmp.Comparer(func(a, b redact.Secret) bool { return a.Reveal() == b.Reveal() })
 
 func TestRegister(t *testing.T) {
 	t.Parallel()
@@ -44,11 +45,11 @@ func TestRegister(t *testing.T) {
 		{"everything else", 201, `{"client_id":"c1","client_secret":"cs","client_secret_expires_at":1893456000,"registration_access_token":"rat",
 			"registration_client_uri":"https://as.example/register/c1","redirect_uris":["https://app.example/other"],"grant_types":["authorization_code"],
 			"response_types":["code","none"],"token_endpoint_auth_method":"client_secret_post","scope":"a","client_id_issued_at":1}`, Registered{
-			ClientID: "c1", ClientSecret: newSecret("cs"), ClientSecretExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), RegistrationAccessToken: newSecret("rat"),
-			RegistrationClientURI: newSecret("https://as.example/register/c1"), RedirectURIs: []string{"https://app.example/other"}, GrantTypes: []string{"authorization_code"},
+			ClientID: "c1", ClientSecret: redact.New("cs"), ClientSecretExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), RegistrationAccessToken: redact.New("rat"),
+			RegistrationClientURI: redact.New("https://as.example/register/c1"), RedirectURIs: []string{"https://app.example/other"}, GrantTypes: []string{"authorization_code"},
 			ResponseTypes: []string{"code", "none"}, TokenEndpointAuthMethod: "client_secret_post", Scope: "a",
 		}},
-		{"never expires", 201, `{"client_id":"c1","client_secret":"cs","client_secret_expires_at":0}`, with(func(r *Registered) { r.ClientSecret = newSecret("cs") })},
+		{"never expires", 201, `{"client_id":"c1","client_secret":"cs","client_secret_expires_at":0}`, with(func(r *Registered) { r.ClientSecret = redact.New("cs") })},
 		{"expiry in quotes", 201, `{"client_id":"c1","client_secret_expires_at":"1893456000"}`, with(func(r *Registered) { r.ClientSecretExpiresAt = time.Unix(1893456000, 0).UTC() })},
 		{"expiry with an exponent", 201, `{"client_id":"c1","client_secret_expires_at":1.893456e9}`, with(func(r *Registered) { r.ClientSecretExpiresAt = time.Unix(1893456000, 0).UTC() })},
 		{"a number for an ID", 201, `{"client_id":12345678901234567890}`, with(func(r *Registered) { r.ClientID = "12345678901234567890" })},
@@ -214,7 +215,7 @@ func TestRegisterInput(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
-	r := Registered{ClientID: "c", ClientSecret: newSecret("leak1"), RegistrationAccessToken: newSecret("leak2"), RegistrationClientURI: newSecret("leak3")}
+	r := Registered{ClientID: "c", ClientSecret: redact.New("leak1"), RegistrationAccessToken: redact.New("leak2"), RegistrationClientURI: redact.New("leak3")}
 	j, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +236,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	if _, err := r.ClientSecret.GobEncode(); err == nil {
 		t.Error("gob encodes a secret")
 	}
-	if !newSecret("").IsZero() || r.ClientSecret.IsZero() || r.ClientSecret.Reveal() != "leak1" {
+	if !redact.New("").IsZero() || r.ClientSecret.IsZero() || r.ClientSecret.Reveal() != "leak1" {
 		t.Error("content")
 	}
 }

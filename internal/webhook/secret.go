@@ -1,11 +1,6 @@
 package webhook
 
-import (
-	"fmt"
-	"log/slog"
-)
-
-const redacted = "[secret]"
+import "github.com/tieline/tieline/internal/redact"
 
 // Use says what a secret is for. A scheme names the uses that it takes, so that a client
 // secret is never compared with a token that merely travels in a URL.
@@ -21,36 +16,13 @@ const (
 // Secret is a candidate: a value that the provider may have signed with. The zero Secret
 // signs nothing. It prints as "[secret]".
 type Secret struct {
+	redact.Secret
 	use Use
 	id  string
-	// A pointer, so that fmt shows an address even for a Secret in somebody's unexported
-	// field.
-	value *string
 }
 
 // NewSecret returns a Secret. The ID is the caller's own and comes back as
 // [Result.SecretID]; for a connection's secret it names the connection.
-func NewSecret(use Use, id, value string) Secret { return Secret{use: use, id: id, value: &value} }
-
-// Reveal returns the value.
-func (s Secret) Reveal() string {
-	if s.value == nil {
-		return ""
-	}
-	return *s.value
+func NewSecret(use Use, id, value string) Secret {
+	return Secret{Secret: redact.New(value), use: use, id: id}
 }
-
-// IsZero reports whether there is no value.
-func (s Secret) IsZero() bool { return s.value == nil || len(*s.value) < 1 }
-
-// String returns "[secret]".
-func (s Secret) String() string { return redacted }
-
-// Format writes "[secret]" whatever the verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
-
-// LogValue returns "[secret]".
-func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText returns "[secret]".
-func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -1,4 +1,6 @@
-package discover
+// Package redact has the type of what must not be seen for packages that the root
+// package imports, and so cannot have its Secret.
+package redact
 
 import (
 	"errors"
@@ -17,7 +19,8 @@ type Secret struct {
 	content *string
 }
 
-func newSecret(s string) Secret {
+// New makes a Secret of s.
+func New(s string) Secret {
 	if s == "" {
 		return Secret{}
 	}
@@ -55,5 +58,5 @@ func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `
 
 // GobEncode fails: a Secret is sealed before it is stored.
 func (s Secret) GobEncode() ([]byte, error) {
-	return nil, errors.New("discover: a Secret cannot be encoded")
+	return nil, errors.New("redact: a Secret cannot be encoded")
 }
