@@ -258,9 +258,17 @@ func (a *CustomApp) seal(b []byte) []byte {
 
 // integrationPrivate is the sealed part of an integration.
 type integrationPrivate struct {
-	app     AppCredential
-	secrets map[string]string // config fields marked secret
-	tail    []byte
+	app      AppCredential
+	secrets  map[string]string // config fields marked secret
+	webhooks integrationWebhooks
+	tail     []byte
+}
+
+// integrationWebhooks is what webhooks are verified with.
+type integrationWebhooks struct {
+	secrets []Secret // beside that of the app, the newest first
+	params  map[string]string
+	index   []byte // the key of the labels by which webhooks find connections
 }
 
 func (p *integrationPrivate) encode() []byte {
@@ -271,7 +279,15 @@ func (p *integrationPrivate) encode() []byte {
 		app = p.app.seal(nil)
 	}
 	b := wire.AppendBytes(nil, app)
-	return append(wire.AppendMap(b, p.secrets), p.tail...)
+	b = wire.AppendMap(b, p.secrets)
+	revealed := make([]string, len(p.webhooks.secrets))
+	for n, s := range p.webhooks.secrets {
+		revealed[n] = s.Reveal()
+	}
+	b = wire.AppendStrings(b, revealed)
+	b = wire.AppendMap(b, p.webhooks.params)
+	b = wire.AppendBytes(b, p.webhooks.index)
+	return append(b, p.tail...)
 }
 
 func decodeIntegrationPrivate(b []byte) (*integrationPrivate, error) {
@@ -281,6 +297,10 @@ func decodeIntegrationPrivate(b []byte) (*integrationPrivate, error) {
 		return nil, err
 	}
 	p := &integrationPrivate{app: app, secrets: r.Map()}
+	for _, s := range r.Strings() {
+		p.webhooks.secrets = append(p.webhooks.secrets, NewSecret(s))
+	}
+	p.webhooks.params, p.webhooks.index = r.Map(), r.Bytes()
 	p.tail = r.Rest()
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("sealed part: %w", err)

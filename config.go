@@ -23,7 +23,7 @@ func checkConfig(fields spec.Fields, known []string, given, old map[string]strin
 	for name, v := range values {
 		switch {
 		case v == "":
-		case secret[name]:
+		case secret[name], name == ownWebhookSecret:
 			secrets = put(secrets, name, v)
 		default:
 			plain = put(plain, name, v)
@@ -35,10 +35,11 @@ func checkConfig(fields spec.Fields, known []string, given, old map[string]strin
 // configNames are the names that a connection's config may have without a field for
 // them. The scopes to ask for are the connection's own where it is a client itself.
 func configNames(e *spec.Entry) []string {
+	names := append(slices.Clone(e.ConfigNames), ownWebhookSecret)
 	if e.AuthMode == spec.OAuth2CC {
-		return append(slices.Clone(e.ConfigNames), oauthScopes)
+		names = append(names, oauthScopes)
 	}
-	return e.ConfigNames
+	return names
 }
 
 // oauthScopes has the scopes of a client, separated by commas.

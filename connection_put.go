@@ -3,6 +3,7 @@ package tieline
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,6 +28,9 @@ func (c *core) putConnection(ctx context.Context, d *draft, p *private, res Gran
 		}
 		if !created && d.installs {
 			p = c.withUser(s, p)
+		}
+		if !created {
+			p = c.withWebhookSecret(s, d, p)
 		}
 		if err := c.fill(&s, d, p, res); err != nil {
 			return connection{}, false, err
@@ -60,6 +64,21 @@ func (c *core) withUser(s connection, p *private) *private {
 	merged := *next
 	merged.User = now.User
 	return p.with(&merged, nil)
+}
+
+// withWebhookSecret keeps the secret of the connection's own webhooks, which no new
+// grant changes, unless another one was given.
+func (c *core) withWebhookSecret(s connection, d *draft, p *private) *private {
+	if _, given := d.in.Config[ownWebhookSecret]; given || !slices.Contains(s.row.Labels, labelOwnSecret) {
+		return p
+	}
+	stored, err := c.openPrivate(s.row.ID, s.rec)
+	if err != nil {
+		return p // a connection that cannot be opened can be reconnected all the same
+	}
+	n := p.with(p.cred, nil)
+	n.secrets = put(maps.Clone(p.secrets), ownWebhookSecret, stored.secrets[ownWebhookSecret])
+	return n
 }
 
 // rowFor is the row of the connection that has this ID, or a new one.
@@ -131,7 +150,7 @@ func (c *core) fill(s *connection, d *draft, p *private, res Grant) error {
 	if s.rec.Sealed, err = c.sealPrivate(s.row.ID, st.TokenFence, p.encode()); err != nil {
 		return err
 	}
-	s.row.Labels = labelsOf(st, &public)
+	s.row.Labels = labelsOf(st, &public, c.webhookLabels(d.integration, &public, p))
 	s.row = connectionRow(s.row, s.rec)
 	return nil
 }

@@ -106,8 +106,9 @@ func rowDue(s *record.State) time.Time {
 	}
 }
 
-// labelsOf are all labels of a connection.
-func labelsOf(s *record.State, p *record.Public) []string {
+// labelsOf are all labels of a connection. Those for webhooks follow from more than
+// these, see [core.webhookLabels].
+func labelsOf(s *record.State, p *record.Public, webhooks []string) []string {
 	labels := []string{labelStatus + string(statusOf(s.Status)), labelProvider + s.Provider}
 	for k, v := range p.Tags {
 		labels = append(labels, tagLabel(k, v))
@@ -118,6 +119,7 @@ func labelsOf(s *record.State, p *record.Public) []string {
 			labels = append(labels, labelOrganization+u.Organization.ID)
 		}
 	}
+	labels = append(labels, webhooks...)
 	slices.Sort(labels)
 	return slices.Compact(labels)
 }

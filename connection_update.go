@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -31,7 +32,7 @@ func (c *core) updateConnection(ctx context.Context, integration, id string, cha
 		if err := change(&after); err != nil {
 			return Connection{}, err
 		}
-		if err := c.edit(&s, p, &before, &after); err != nil {
+		if err := c.edit(ctx, &s, p, &before, &after); err != nil {
 			return Connection{}, err
 		}
 		s.row, err = c.store.Put(ctx, s.row)
@@ -59,7 +60,7 @@ func cloneConnection(conn Connection) Connection {
 
 // edit checks a changed connection and puts the changes into the row. The
 // credential and the lease stay what they are.
-func (c *core) edit(s *connection, p *private, before, after *Connection) error {
+func (c *core) edit(ctx context.Context, s *connection, p *private, before, after *Connection) error {
 	if err := checkFixed(before, after); err != nil {
 		return err
 	}
@@ -81,7 +82,13 @@ func (c *core) edit(s *connection, p *private, before, after *Connection) error 
 	}
 	s.rec.SetPublic(public)
 	s.rec.State.UpdatedAt = c.now()
-	s.row.Labels = labelsOf(&s.rec.State, &public)
+	kept := slices.DeleteFunc(slices.Clone(s.row.Labels), func(l string) bool { return !isWebhookLabel(l) })
+	s.row.Labels = labelsOf(&s.rec.State, &public, kept)
+	if !maps.Equal(before.Config, after.Config) || !bytes.Equal(before.Metadata, metadata) {
+		if s.row.Labels, err = c.relabel(ctx, s.row, s.rec, &public, p); err != nil {
+			return err
+		}
+	}
 	s.row = connectionRow(s.row, s.rec)
 	return nil
 }

@@ -62,7 +62,8 @@ type Connection struct {
 
 	// Config are the values for the provider's fields, such as a subdomain.
 	// Secret ones are stored sealed and do not come back; they stay when absent
-	// and are removed by setting them to "".
+	// and are removed by setting them to "". Every provider has the secret field
+	// "webhook_secret", for webhooks that exist for this connection only.
 	Config map[string]string
 	// Captured are values that the provider gave with the callback or the token.
 	// They are sealed in the Store, so listings leave this nil.

@@ -140,6 +140,13 @@ func (c *core) recapture(ctx context.Context, key store.Key, fence int64, found 
 			return err
 		}
 		rec.State.UpdatedAt = c.now()
+		public, err := rec.Public()
+		if err != nil {
+			return err
+		}
+		if row.Labels, err = c.relabel(ctx, row, rec, &public, with); err != nil {
+			return err
+		}
 		if _, err = c.store.Put(ctx, connectionRow(row, rec)); !errors.Is(err, store.ErrConflict) {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/internal/seal"
@@ -23,6 +24,9 @@ const (
 )
 
 const purposeApp = "app"
+
+// webhookIndexSize is the length of the key of labels for webhooks, in bytes.
+const webhookIndexSize = 16
 
 // integration is a stored integration, opened.
 type integration struct {
@@ -88,6 +92,13 @@ func (c *core) openIntegration(row store.Row) (*integration, error) {
 
 // putIntegration seals the private part under a new generation and writes the row.
 func (c *core) putIntegration(ctx context.Context, row store.Row, rec *record.Integration, private *integrationPrivate) (store.Row, error) {
+	if len(private.webhooks.index) == 0 {
+		index, err := c.random(webhookIndexSize)
+		if err != nil {
+			return store.Row{}, err
+		}
+		private.webhooks.index = index
+	}
 	rec.Gen++
 	sealed, err := c.keys.Seal(private.encode(), seal.Binding{Purpose: purposeApp, RowID: row.ID, Generation: rec.Gen})
 	if err != nil {
@@ -111,6 +122,7 @@ func (c *core) integrationValue(row store.Row, rec *record.Integration, private 
 	return Integration{
 		Key: row.Unique, Provider: rec.Provider, DisplayName: name, ForwardWebhooks: rec.ForwardWebhooks,
 		App: cloneApp(private.app), Config: maps.Clone(rec.Config),
+		WebhookSecrets: slices.Clone(private.webhooks.secrets), WebhookParams: maps.Clone(private.webhooks.params),
 		RowID: row.ID, Number: numberOf(row.ID), CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt,
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tieline/tieline/internal/record"
@@ -34,6 +36,15 @@ type Integration struct {
 	// stored sealed and do not come back; they stay when absent and are removed
 	// by setting them to "".
 	Config map[string]string
+
+	// WebhookSecrets check the provider's webhooks, beside [OAuthApp.WebhookSecret]:
+	// at most 10, each at most 4096 characters, the newest first. With several, a
+	// secret can be replaced while deliveries signed with the old one are on their
+	// way.
+	WebhookSecrets []Secret
+	// WebhookParams are values that a provider's webhooks must name to be believed,
+	// such as Gmail's "service_account"; docs/webhooks.md has them. At most 20.
+	WebhookParams map[string]string
 
 	// RowID never changes and is never used again. Number is a positive number
 	// below 2^53 that goes with it. The Client sets both, and the times.
@@ -76,7 +87,7 @@ func (m *Integrations) create(ctx context.Context, in Integration) (Integration,
 			return Integration{}, err
 		}
 	}
-	if err := checkApp(in.App, entry); err != nil {
+	if err := errors.Join(checkApp(in.App, entry), checkWebhooks(in)); err != nil {
 		return Integration{}, err
 	}
 	plain, secrets, err := checkConfig(entry.IntegrationConfig, nil, in.Config, nil)
@@ -84,6 +95,7 @@ func (m *Integrations) create(ctx context.Context, in Integration) (Integration,
 		return Integration{}, err
 	}
 	private := &integrationPrivate{app: withDefaultScopes(in.App, entry), secrets: secrets}
+	private.webhooks.secrets, private.webhooks.params = slices.Clone(in.WebhookSecrets), maps.Clone(in.WebhookParams)
 	id, err := c.newRowID()
 	if err != nil {
 		return Integration{}, err
@@ -165,7 +177,7 @@ func (i *integration) edited(next Integration) (store.Row, *record.Integration, 
 	if err := errors.Join(checkKey("key", next.Key), checkText("display_name", next.DisplayName, 0, maxName, nil)); err != nil {
 		return fail(err)
 	}
-	if err := checkApp(next.App, i.entry); err != nil {
+	if err := errors.Join(checkApp(next.App, i.entry), checkWebhooks(next)); err != nil {
 		return fail(err)
 	}
 	plain, secrets, err := checkConfig(i.entry.IntegrationConfig, nil, next.Config, i.private.secrets)
@@ -179,7 +191,8 @@ func (i *integration) edited(next Integration) (store.Row, *record.Integration, 
 	}
 	rec.ForwardWebhooks = next.ForwardWebhooks
 	rec.Config = plain
-	private := &integrationPrivate{app: cloneApp(next.App), secrets: secrets, tail: i.private.tail}
+	private := &integrationPrivate{app: cloneApp(next.App), secrets: secrets, webhooks: i.private.webhooks, tail: i.private.tail}
+	private.webhooks.secrets, private.webhooks.params = slices.Clone(next.WebhookSecrets), maps.Clone(next.WebhookParams)
 	return row, &rec, private, nil
 }
 

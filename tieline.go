@@ -153,6 +153,8 @@ type core struct {
 	counts        counts
 	tasks         tasks
 	limits        limits
+	verifiers     verifiers
+	keySets       keySets
 	jitter        func(time.Duration) time.Duration // between 0 and that much
 	touching      atomic.Int64
 	scratch       sync.Pool // of *[]byte, for what was decrypted and not decoded yet
@@ -229,6 +231,7 @@ func newCore(cfg Config) (*core, error) {
 	if c.maxStale == 0 {
 		c.maxStale = defaultMaxStale
 	}
+	c.keySets.http, c.keySets.now = c.apiHTTP, c.now
 	return c, nil
 }
 

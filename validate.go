@@ -203,3 +203,25 @@ func checkWebhookURL(field, raw string) error {
 	}
 	return nil
 }
+
+// checkWebhooks checks what an integration's webhooks are verified with.
+func checkWebhooks(in Integration) error {
+	const maxSecrets, maxParams = 10, 20
+	var problems []error
+	if len(in.WebhookSecrets) > maxSecrets {
+		problems = append(problems, &FieldError{Field: "webhook_secrets", Reason: fmt.Sprintf("are more than %d", maxSecrets)})
+	}
+	for n, s := range in.WebhookSecrets {
+		oneLine := strings.NewReplacer("\r", "", "\n", "").Replace(s.Reveal()) // a public key has several
+		problems = append(problems, checkText(fmt.Sprintf("webhook_secrets[%d]", n), oneLine, 1, maxSecret, nil))
+	}
+	if len(in.WebhookParams) > maxParams {
+		problems = append(problems, &FieldError{Field: "webhook_params", Reason: fmt.Sprintf("are more than %d", maxParams)})
+	}
+	for name, v := range in.WebhookParams {
+		problems = append(problems,
+			checkText("webhook_params", name, 1, maxName, printableASCII),
+			checkText("webhook_params."+name, v, 0, maxName, nil))
+	}
+	return errors.Join(problems...)
+}

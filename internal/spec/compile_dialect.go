@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tieline/tieline/internal/template"
+	"github.com/tieline/tieline/internal/webhook"
 )
 
 // dialect compiles what happens around the token request.
@@ -40,7 +41,27 @@ func (c *checker) dialect(e *Entry) {
 	for i, raw := range p.AdditionalTokens {
 		e.AdditionalTokens = append(e.AdditionalTokens, c.additionalToken(fmt.Sprintf("additional_tokens[%d]", i), raw, e))
 	}
+	c.webhook(e)
 }
+
+// webhook compiles how deliveries are verified. A mistake in it rejects the entry: a
+// delivery must not go unverified because of a slip of the pen.
+func (c *checker) webhook(e *Entry) {
+	if c.p.Webhook == nil {
+		return
+	}
+	verifier, problems := webhook.Compile(e.Name, *c.p.Webhook)
+	for _, p := range problems {
+		c.reject("webhook."+pathOf(p.Key), "bad-value", p.Message)
+	}
+	e.Webhooks = verifier
+}
+
+// pathOf writes the elements of lists, which are numbers between dots, as paths have
+// them: "verify.0.header" is "verify[0].header".
+func pathOf(key string) string { return listElement.ReplaceAllString(key, "[$1]") }
+
+var listElement = regexp.MustCompile(`\.([0-9]+)`)
 
 func (c *checker) exchange(path string, raw RawThen) Exchange {
 	if raw.URL == "" {

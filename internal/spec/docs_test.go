@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/tieline/tieline/internal/webhook"
 )
 
 // The documentation names every key and every kind of problem.
@@ -26,6 +28,8 @@ func TestDocumentationIsComplete(t *testing.T) {
 		reflect.TypeFor[RawRefresh](), reflect.TypeFor[RawRevocation](), reflect.TypeFor[RawIntrospection](), reflect.TypeFor[ErrorRule](),
 		reflect.TypeFor[RawSuccess](), reflect.TypeFor[RawTokenSignature](), reflect.TypeFor[RawThen](), reflect.TypeFor[RawDiscovery](), reflect.TypeFor[RawSelect](), reflect.TypeFor[RawUninstall](),
 		reflect.TypeFor[RawVerify](), reflect.TypeFor[RawExpect](), reflect.TypeFor[RawAdditionalToken](), reflect.TypeFor[RawTokenRefresh](),
+		reflect.TypeFor[webhook.Scheme](), reflect.TypeFor[webhook.Method](), reflect.TypeFor[webhook.When](), reflect.TypeFor[webhook.Timestamp](), reflect.TypeFor[webhook.SigningKey](),
+		reflect.TypeFor[webhook.JWT](), reflect.TypeFor[webhook.Place](), reflect.TypeFor[webhook.Rule](), reflect.TypeFor[webhook.Challenge](), reflect.TypeFor[webhook.Condition](),
 	} {
 		if len(keysOf(structType)) == 0 {
 			t.Errorf("%s has no keys", structType.Name())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tieline/tieline/internal/template"
+	"github.com/tieline/tieline/internal/webhook"
 )
 
 // Entry is a provider ready for use: the resolved keys as written (the embedded
@@ -71,6 +72,7 @@ type Entry struct {
 	ConfirmInstallation *APICall // after a connection was made of a webhook; nil when there is none
 	Uninstall           *APICall // before a connection is deleted; nil when there is none
 	AdditionalTokens    []AdditionalToken
+	Webhooks            *webhook.Verifier // nil: the entry does not say how webhooks are verified
 
 	// What follows from the keys, all fallbacks resolved.
 	ClientAuth          ClientAuth

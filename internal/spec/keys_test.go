@@ -55,7 +55,7 @@ func requireAll(t *testing.T, v reflect.Value, path string) {
 	}
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		key := f.Tag.Get("yaml")
-		if key == "" || key == "-" || key == "alias" {
+		if key == "" || key == "-" || key == ",inline" || key == "alias" {
 			continue
 		}
 		if json, _, _ := strings.Cut(f.Tag.Get("json"), ","); json != key {

@@ -34,7 +34,7 @@ func planType(t reflect.Type, out map[reflect.Type]map[string][]int) {
 	keys := map[string][]int{}
 	out[t] = keys
 	for _, f := range reflect.VisibleFields(t) {
-		if name := f.Tag.Get("yaml"); name != "" && name != "-" {
+		if name := f.Tag.Get("yaml"); name != "" && name != "-" && name != ",inline" {
 			keys[name] = f.Index
 			planType(f.Type, out)
 		}

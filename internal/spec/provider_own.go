@@ -1,5 +1,7 @@
 package spec
 
+import "github.com/tieline/tieline/internal/webhook"
+
 // OwnKeys are the keys that Tieline adds to the format, all optional. They say
 // what the format has no words for: which grant refreshes, where client
 // credentials go, how a refresh token behaves, how a grant is revoked, where
@@ -43,6 +45,9 @@ type OwnKeys struct {
 	ConfirmInstallation *RawUninstall        `yaml:"confirm_installation" json:"confirm_installation,omitempty"`
 	Uninstall           *RawUninstall        `yaml:"uninstall" json:"uninstall,omitempty"`
 	AdditionalTokens    []RawAdditionalToken `yaml:"additional_tokens" json:"additional_tokens,omitempty"`
+
+	// Webhook says how the provider's webhooks are told from others.
+	Webhook *webhook.Scheme `yaml:"webhook" json:"webhook,omitempty"`
 }
 
 // RawRevocation is the revocation key as written; see [Revocation].

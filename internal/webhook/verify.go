@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -118,6 +119,25 @@ func (v *Verifier) Verify(ctx context.Context, d Delivery, in Inputs) (Result, e
 	result.EventType = r.first(v.scheme.EventType)
 	return result, nil
 }
+
+// Names returns what a delivery says of its connections, on its word alone, as
+// [Result.ConnectionID] and [Result.Matches]. It is for finding the connections whose
+// secrets the delivery is then checked with.
+func (v *Verifier) Names(d Delivery) (connectionID string, matches []Match) {
+	if len(d.Body) > MaxBody {
+		return "", nil
+	}
+	r := newRun(d, Inputs{})
+	return r.first(v.scheme.ConnectionID), r.match(v.scheme.Connection)
+}
+
+// Uses reports whether a delivery may be made with a secret of this use.
+func (v *Verifier) Uses(use Use) bool {
+	return slices.ContainsFunc(v.methods, func(m *method) bool { return slices.Contains(m.uses, use) })
+}
+
+// Rules are what names connections: which values of theirs [Result.Matches] can have.
+func (v *Verifier) Rules() []Rule { return slices.Clone(v.scheme.Connection) }
 
 // authenticate lets the first usable method that the delivery uses decide. A method is
 // usable when there is something to check with; the sender has no say in that, and so
