@@ -190,12 +190,18 @@ func TestWebhookKeys(t *testing.T) {
 func TestWebhookKeysAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newHookWorld(t, "", &store.Memory{}, answering(func(r *http.Request, _ string) *http.Response {
-		return jsonResponse(r, 200, strings.Repeat("x", maxKeySet+1))
+		if r.URL.Path == "/large" {
+			return jsonResponse(r, 200, strings.Repeat("x", maxKeySet+1))
+		}
+		return jsonResponse(r, 200, `{}`)
 	}))
 	for n := range 3 * maxKeySets {
-		if _, err := w.core.keySets.Fetch(t.Context(), fmt.Sprintf("https://example.com/%d", n)); err == nil {
-			t.Fatal("a document without end was taken")
+		if _, err := w.core.keySets.Fetch(t.Context(), fmt.Sprintf("https://example.com/%d", n)); err != nil {
+			t.Fatal(err)
 		}
+	}
+	if _, err := w.core.keySets.Fetch(t.Context(), "https://example.com/large"); err == nil {
+		t.Error("a document without end was taken")
 	}
 	if got := len(w.core.keySets.sets); got > maxKeySets {
 		t.Errorf("%d documents are kept", got)

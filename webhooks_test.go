@@ -17,7 +17,9 @@ const slackEntry = "  webhook_routing_script: slackWebhookRouting\n  token_respo
 
 func sorted(s []string) []string { slices.Sort(s); return s }
 
-func teams(id string) ConnectionInput { return ConnectionInput{Config: map[string]string{"team.id": id}} }
+func teams(id string) ConnectionInput {
+	return ConnectionInput{Config: map[string]string{"team.id": id}}
+}
 
 // What is signed reaches the application, with the connections that it is about.
 func TestWebhookIsVerified(t *testing.T) {
