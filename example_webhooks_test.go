@@ -49,11 +49,11 @@ func ExampleIntegrations_WebhookHandler() {
 		r.Header.Set("Linear-Signature", signature)
 		answer := httptest.NewRecorder()
 		mux.ServeHTTP(answer, r)
-		fmt.Println(answer.Code, answer.Body)
+		fmt.Println(strings.TrimSpace(fmt.Sprint(answer.Code, " ", answer.Body)))
 	}
 	// Output:
 	// https://app.example.com/webhooks/tasks
 	// tasks Issue true
-	// 200 
+	// 200
 	// 401 {"error":"webhook_refused_malformed"}
 }
