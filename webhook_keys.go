@@ -46,6 +46,9 @@ type keySet struct {
 
 // Fetch returns the document at a URL, which may be some minutes old.
 func (k *keySets) Fetch(ctx context.Context, url string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	set := k.set(url)
 	select {
 	case set.slot <- struct{}{}:
