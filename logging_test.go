@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -109,6 +110,39 @@ func TestLogKeys(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is logged seldom has no keys of its own either.
+func TestLogKeysInSource(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A LogValue is for what the application logs.
+		text := regexp.MustCompile(`(?s)\) LogValue\(\).*?\n}`).ReplaceAllString(string(source), "")
+		for _, m := range regexp.MustCompile(`slog\.(Any|Bool|Duration|Float64|Group|Int|Int64|String|Time|Uint64)\(([^,)]*)`).FindAllStringSubmatch(text, -1) {
+			found++
+			if !regexp.MustCompile(`^key[A-Z]`).MatchString(m[2]) {
+				t.Errorf("%s: %s has a key that is no constant", name, m[0])
+			}
+		}
+		if regexp.MustCompile(`\.log\.(Debug|Info|Warn|Error|Log|With)[(C]`).MatchString(text) {
+			t.Errorf("%s: something is logged by other means than LogAttrs", name)
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d attributes; the test looks at nothing", found)
+	}
 }
 
 // logTrouble is what goes wrong seldom.

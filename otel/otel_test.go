@@ -240,6 +240,18 @@ func TestBounded(t *testing.T) {
 	}
 }
 
+// What is told later than it was has the times that it had.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	o := newTelemetry(t)
+	began := time.Now().Add(-time.Hour)
+	_, end := o.Start(t.Context(), tieline.Operation{Name: tieline.OpLeaseWait, Began: began})
+	end(tieline.Result{Ended: began.Add(time.Second)})
+	if s := o.spans.GetSpans(); len(s) != 1 || !s[0].StartTime.Equal(began) || !s[0].EndTime.Equal(began.Add(time.Second)) {
+		t.Errorf("spans %v, want one from %v", s, began)
+	}
+}
+
 // An error that is none of the library's has no words of its own anywhere.
 func TestKinds(t *testing.T) {
 	t.Parallel()
