@@ -85,7 +85,7 @@ func (c *core) revokeRow(ctx context.Context, row store.Row, done int64) (int64,
 		if s != nil {
 			attrs = s.attrs()
 		}
-		c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection to be deleted was not revoked", append(attrs, errorAttr(err))...)
+		c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection to be deleted was not revoked", append(attrs, errorAttr(translate(err)))...)
 	}
 	return rec.State.Gen, nil
 }

@@ -13,11 +13,13 @@ const (
 	keyIntegration = "integration" // its key
 	keyConnection  = "connection"  // its ID
 	keyProvider    = "provider"
-	keyRow         = "row"   // the ID of a connection's row, where its names are not known
-	keyError       = "error" // the text of an error, which has no secret in it
-	keyClass       = "class" // the ErrorClass of a failure at the provider
-	keyCode        = "code"  // the code of such a failure
-	keyStack       = "stack" // of a panic; never its value
+	keyRow         = "row"    // the ID of a connection's row, where its names are not known
+	keyError       = "error"  // the text of an error, which has no secret in it
+	keyClass       = "class"  // the ErrorClass of a failure at the provider
+	keyCode        = "code"   // the code of such a failure
+	keyStatus      = "status" // of the answer to a request that was refused
+	keyCount       = "count"  // of what the message is about
+	keyStack       = "stack"  // of a panic; never its value
 )
 
 // attrs name the connection in a record, before more.
@@ -37,11 +39,11 @@ func names(integration, connection, provider string, more ...slog.Attr) []slog.A
 }
 
 // errorAttr is an error in the log. err is not nil.
-func errorAttr(err error) slog.Attr { return slog.String(keyError, translate(err).Error()) }
+func errorAttr(err error) slog.Attr { return slog.String(keyError, err.Error()) }
 
 // failureAttrs are an error, and what is known of its kind.
 func failureAttrs(err error) []slog.Attr {
-	out := []slog.Attr{slog.String(keyError, err.Error())}
+	out := []slog.Attr{errorAttr(err)}
 	var class ErrorClass
 	var code string
 	var token *TokenError

@@ -163,7 +163,7 @@ func TestParents(t *testing.T) {
 			}
 		}
 		for _, a := range s.Attributes {
-			if strings.Contains(a.Value.Emit(), "hidden") {
+			if strings.Contains(a.Value.String(), "hidden") {
 				t.Errorf("%s: %s shows a query", s.Name, a.Key)
 			}
 		}

@@ -84,7 +84,7 @@ func (o *telemetry) attributes(s tracetest.SpanStub) string {
 	var out string
 	for _, a := range set.ToSlice() {
 		if a.Key != "tieline.integration" && a.Key != "tieline.connection" && a.Key != "tieline.provider" {
-			out += " " + string(a.Key) + "=" + a.Value.Emit()
+			out += " " + string(a.Key) + "=" + a.Value.String()
 		}
 	}
 	return out
@@ -105,7 +105,7 @@ func (o *telemetry) metrics() map[string][]string {
 			add := func(n int64, set attribute.Set) {
 				line := fmt.Sprint(n)
 				for _, a := range set.ToSlice() {
-					line += " " + string(a.Key) + "=" + a.Value.Emit()
+					line += " " + string(a.Key) + "=" + a.Value.String()
 				}
 				out[name] = append(out[name], line)
 			}
