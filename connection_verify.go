@@ -104,8 +104,11 @@ func (c *core) verifyConnection(ctx context.Context, integration, id string) (Ve
 			}
 		case before != nil && t.same(before.connection), t.refusedBefore():
 			noted, serr := c.refusedCredential(ctx, t, failure)
-			if noted || serr != nil {
-				return VerdictRefused, errors.Join(err, serr)
+			switch {
+			case errors.Is(serr, store.ErrNotFound):
+				return "", serr
+			case noted, serr != nil:
+				return VerdictRefused, errors.Join(err, translate(serr))
 			}
 			before = nil
 		default:

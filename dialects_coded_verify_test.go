@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +136,7 @@ func TestVerificationOfCodedProviders(t *testing.T) {
 	for _, tt := range triedOutCases {
 		t.Run(tt.provider, func(t *testing.T) {
 			t.Parallel()
-			for want, answers := range map[Verdict][]told{VerdictAccepted: tt.good, VerdictRefused: tt.bad, VerdictUnclear: append(busy, tt.odd...)} {
+			for want, answers := range map[Verdict][]told{VerdictAccepted: tt.good, VerdictRefused: tt.bad, VerdictUnclear: slices.Concat(busy, tt.odd)} {
 				for _, answer := range answers {
 					tt.try(t, catalog, answer, want)
 				}
