@@ -333,3 +333,26 @@ func TestVerifyUnstored(t *testing.T) {
 		}
 	})
 }
+
+// A caller is told whether the same call can succeed later.
+func TestVerificationErrors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err       VerificationError
+		temporary bool
+		text      string
+	}{
+		{VerificationError{Status: 401}, false, "credential was not accepted by the provider (status 401)"},
+		{VerificationError{Status: 404}, false, "credential was not accepted by the provider (status 404)"},
+		{VerificationError{Status: 408}, true, "credential could not be tried out: the provider answered 408"},
+		{VerificationError{Status: 429}, true, "credential could not be tried out: the provider answered 429"},
+		{VerificationError{Status: 503}, true, "credential could not be tried out: the provider answered 503"},
+		{VerificationError{Status: 403, limited: true}, true, "credential could not be tried out: the provider answered 403"},
+		{VerificationError{Err: errDown}, true, "credential could not be tried out: " + errDown.Error()},
+		{VerificationError{Err: ErrForbidden}, false, "credential could not be tried out: " + ErrForbidden.Error()},
+	} {
+		if tt.err.Temporary() != tt.temporary || tt.err.Error() != tt.text || !errors.Is(&tt.err, ErrVerification) {
+			t.Errorf("%d: temporary %v, %q", tt.err.Status, tt.err.Temporary(), tt.err.Error())
+		}
+	}
+}

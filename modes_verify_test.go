@@ -65,6 +65,43 @@ func TestModesVerify(t *testing.T) {
 	}
 }
 
+// An import that is not to be tried out is not, in any mode.
+func TestImportSkipsVerification(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		entry  string
+		cred   Credential
+		config map[string]string
+		app    AppCredential
+	}{
+		"API_KEY":   {keyEntry, &APIKey{Key: NewSecret("k")}, nil, nil},
+		"JWT":       {modeNamed(t, "jwt").yaml, &JWT{Values: map[string]Secret{"username": NewSecret("u"), "secretKey": NewSecret("a-key-to-sign-with-that-is-long")}}, nil, nil},
+		"SIGNATURE": {modeNamed(t, "signature").yaml, &Signature{Username: NewSecret("u"), Password: NewSecret("p")}, nil, nil},
+		"TBA":       {modeNamed(t, "tba").yaml, &TBA{TokenID: NewSecret("t"), TokenSecret: NewSecret("s")}, map[string]string{"accountId": "1"}, &OAuthApp{ClientID: "c", ClientSecret: NewSecret("s")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if name != "API_KEY" {
+				tt.entry = "  auth_mode: " + name + "\n" + tt.entry
+			} else {
+				tt.entry += "  verify: [{url: /me}]\n"
+			}
+			c := clientOf(t, &store.Memory{}, tt.entry, answering(func(r *http.Request, _ string) *http.Response { return jsonResponse(r, 401, `{}`) }))
+			if _, err := c.Integrations.Create(t.Context(), Integration{Key: "key", Provider: "acme", App: tt.app}); err != nil {
+				t.Fatal(err)
+			}
+			in := ConnectionInput{Credential: tt.cred, Config: tt.config}
+			if _, err := c.Connections.Import(t.Context(), "key", "alice", in); !errors.Is(err, ErrVerification) {
+				t.Errorf("Import = %v", err)
+			}
+			in.SkipVerification = true
+			if _, err := c.Connections.Import(t.Context(), "key", "alice", in); err != nil {
+				t.Errorf("with SkipVerification: %v", err)
+			}
+		})
+	}
+}
+
 // Connecting by a sign-in at the provider does not try the token out: that it was
 // given is proof enough.
 func TestSignInIsNotTriedOut(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-	"time"
 
 	"github.com/tieline/tieline/internal/spec"
 )
