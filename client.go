@@ -14,8 +14,8 @@ import (
 //
 // URLs may be relative to the provider's base URL: client.Get("/user"). The
 // credential goes only to the base URL's own origin and to the hosts that the
-// provider's data lists, also after redirects; other hosts get the request
-// without it. An answer 401 is taken as a reason to refresh once, and the
+// provider's data or [Integration.APIHosts] lists, also after redirects; other hosts
+// get the request without it. An answer 401 is taken as a reason to refresh once, and the
 // request is then repeated if its body can be had again ([http.Request.GetBody]).
 //
 // Requests that failed are repeated as the zero [RetryPolicy] says, and wait while
@@ -148,7 +148,7 @@ func outgoing(req *http.Request, target *url.URL, body io.ReadCloser) *http.Requ
 
 // takes says whether the credential may go to target.
 func (s *snapshot) takes(target *url.URL) bool {
-	return s.base != nil && reaches(s.subject.provider, s.base, target)
+	return s.subject.reaches(s.base, target)
 }
 
 // errMalformed stands for errors in which net/http quotes the answer.

@@ -283,7 +283,7 @@ func formBody(params spec.Map) ([]byte, error) {
 // sendsTo says whether the credential may go to a URL of the provider's data. A
 // literal host in it is the provider's word that it is its own.
 func (s *Subject) sendsTo(base, target *url.URL) bool {
-	return base != nil && reaches(s.provider, base, target) || target.Scheme == "https" && s.namesHost(target.Hostname())
+	return s.reaches(base, target) || target.Scheme == "https" && s.namesHost(target.Hostname())
 }
 
 // namesHost says whether the provider's data has the host written out in a call
