@@ -111,7 +111,7 @@ func leads(t *testing.T, base string, hosts []string, target, direct, redirected
 // list sets the integration's hosts.
 func (w *apiWorld) list(hosts ...string) {
 	w.t.Helper()
-	w.core.private = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	w.core.private = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("10.0.0.0/8")}
 	_, err := w.Integrations.Update(w.t.Context(), "api", func(i *Integration) error {
 		i.APIHosts = hosts
 		return nil
