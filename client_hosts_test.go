@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +164,39 @@ func TestListedHosts(t *testing.T) {
 	leads(t, "https://api.example.com", hosts, "//uploads.example.net/x", isRefused, isWith)
 	leads(t, "https://api.example.com", hosts, `https://uploads.example.net\@evil.example.org/`, isRefused, isRefused)
 	leads(t, "https://api.example.com", nil, "https://uploads.example.net/x", isWithout, isWithout)
+}
+
+// What is sent with the credential names the host that it goes to. Behind a server of
+// many customers another name would be another one of them.
+func TestCredentialGoesWithItsHost(t *testing.T) {
+	t.Parallel()
+	w := newAPIWorld(t, "")
+	var got []string
+	w.serve = func(r *http.Request, _ string) told {
+		got = append(got, r.URL.Host+" "+r.Host+" "+r.Header.Get("Authorization"))
+		return told{}
+	}
+	for _, target := range []string{"/x", "https://api.example.com/x", "https://other.example.net/x"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "evil.example.org"
+		resp, err := w.client(ClientOptions{}).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	want := []string{"api.example.com  Bearer k3y", "api.example.com  Bearer k3y", "other.example.net evil.example.org "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("host, Host header and credential (-want +got):\n%s", diff)
+	}
+	// A URL that is put together by hand can have another one in it.
+	req := (&http.Request{Method: http.MethodGet, URL: &url.URL{Scheme: "https", Host: "api.example.com", Opaque: "//evil.example.org/x"}}).WithContext(t.Context())
+	if _, err := w.client(ClientOptions{}).Transport.RoundTrip(req); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an opaque URL: %v", err)
+	}
 }
 
 // A host that is taken off the list gets nothing any more, once clients have looked.
