@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -135,6 +136,9 @@ func (c *apiCall) send(s *snapshot, body io.ReadCloser) (r sent) {
 	shown := *c.req
 	shown.URL = target
 	r.resp.Request = &shown
+	if r.resp.StatusCode >= 300 && r.resp.StatusCode < 400 {
+		r.resp.Request = shown.WithContext(context.WithValue(shown.Context(), beganKey{}, c.began))
+	}
 	absoluteLocation(r.resp, target)
 	return r
 }
