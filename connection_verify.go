@@ -83,7 +83,7 @@ func (c *core) verifyConnection(ctx context.Context, integration, id string) (Ve
 		if t == nil {
 			return verdict, err
 		}
-		err = t.subject.verify(ctx)
+		err = c.tryOut(ctx, t)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
@@ -121,6 +121,19 @@ func (c *core) verifyConnection(ctx context.Context, integration, id string) (Ve
 			}
 		}
 	}
+}
+
+// tryOut asks the provider once.
+func (c *core) tryOut(ctx context.Context, t *trial) error {
+	told := c.operation(ctx, Operation{Name: OpVerify, Integration: t.subject.key, Connection: t.subject.id, Provider: t.subject.provider.Name})
+	err := t.subject.verify(ctx)
+	result := Result{Err: err}
+	var failure *VerificationError
+	if errors.As(err, &failure) {
+		result.Status = failure.Status
+	}
+	told.finish(result)
+	return err
 }
 
 // trial reads the connection, with a credential that is fresh. If there is none to
