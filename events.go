@@ -31,11 +31,15 @@ const (
 	// EventRefreshFailed: an attempt to refresh failed and will be repeated. Err
 	// says why. The credential in use may well be valid for a while yet.
 	EventRefreshFailed EventType = "connection.refresh_failed"
-	// EventReauthRequired: the provider refuses the grant. The user has to
-	// authorize again. It comes once per connection. Err is a [*RefreshError],
+	// EventReauthRequired: the provider refuses the grant, or a credential that was
+	// tried out with [Connections.Verify]. The user has to authorize again. It comes
+	// once per connection. Err is a [*RefreshError],
 	// whose Failure has the code "lost_rotation" if the grant was probably not
 	// revoked but lost between the provider and the Store.
 	EventReauthRequired EventType = "connection.reauth_required"
+	// EventVerified: a credential for which there was an EventReauthRequired was
+	// tried out again, and the provider accepts it.
+	EventVerified EventType = "connection.verified"
 	// EventUnsaved: a new token is in use but could not be stored yet. It is
 	// lost if the process ends before [EventRefreshed] follows, unless there is
 	// a [Journal] that has it.

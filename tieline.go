@@ -145,6 +145,7 @@ type core struct {
 	onEvent  func(context.Context, Event)
 	tracer   Tracer
 
+	private   []netip.Prefix    // Outbound.AllowPrivate
 	tokenHTTP http.RoundTripper // token endpoints: never a reused connection
 	apiHTTP   http.RoundTripper // everything else
 	closeIdle func()
@@ -213,6 +214,7 @@ func newCore(cfg Config) (*core, error) {
 		onEvent:  cfg.OnEvent,
 		tracer:   cfg.Tracer,
 
+		private:   slices.Clone(cfg.Outbound.AllowPrivate),
 		tokenHTTP: transports.Token,
 		apiHTTP:   transports.API,
 		closeIdle: transports.CloseIdle,
