@@ -69,14 +69,14 @@ func (r *runner) run(ctx context.Context) error {
 	}
 }
 
-// sweep starts what is due, clears what has expired, and saves what a process
-// that is gone could not.
+// sweep starts what is due, clears what has expired, saves what a process that is
+// gone could not, and forwards what waits.
 func (r *runner) sweep(ctx context.Context) error {
 	providers, err := r.providersDue(ctx)
 	for name := range providers {
 		r.drain(ctx, name)
 	}
-	return errors.Join(err, r.clearExpired(ctx), r.sweepJournal(ctx))
+	return errors.Join(err, r.clearExpired(ctx), r.sweepJournal(ctx), r.forwardDue(ctx))
 }
 
 // providersDue are the providers with connections that are due, and perhaps
