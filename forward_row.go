@@ -26,13 +26,12 @@ const purposeForward = "forward"
 // so large ones are read in pages of their own.
 const (
 	labelForwardState = "state="
-	labelForwardTo    = "to=" // a slot, or forwardToOwn
+	labelForwardTo    = "to=" // a target
+	labelForwardOwn   = "own" // the receiver is a connection's own
 	labelForwardSize  = "size="
 
 	stateWaiting = "waiting"
 	stateFailed  = "failed"
-
-	forwardToOwn = "own" // all URLs of connections
 
 	sizeSmall = "small"
 	sizeLarge = "large"
@@ -65,19 +64,10 @@ func (p *forwardPlan) receivers(override string) []receiver {
 	return out
 }
 
-// lane is the label of a receiver's rows: each configured URL has its own, and those
-// of connections, of which there may be any number, share one.
-func (r receiver) lane() string {
-	if r.slot < 0 {
-		return forwardToOwn
-	}
-	return strconv.Itoa(r.slot)
-}
-
 // target tells receivers apart without naming them: a URL may have a secret in it.
 func (r receiver) target() string {
 	if r.slot >= 0 {
-		return r.lane()
+		return strconv.Itoa(r.slot)
 	}
 	return digest("target", r.url)[:26]
 }
@@ -127,7 +117,10 @@ func (c *core) newMessage(m *outgoingWebhook, r receiver, header http.Header, bo
 	}
 	row := store.Row{
 		Key: store.Key{Kind: kindForward, ID: id}, Due: now,
-		Labels: []string{labelForwardState + stateWaiting, labelForwardTo + r.lane(), labelForwardSize + size},
+		Labels: []string{labelForwardState + stateWaiting, labelForwardTo + r.target(), labelForwardSize + size},
+	}
+	if r.slot < 0 {
+		row.Labels = append(row.Labels, labelForwardOwn)
 	}
 	if m.dedup != "" {
 		row.Unique = name

@@ -10,6 +10,14 @@ import (
 	"github.com/tieline/tieline/store"
 )
 
+const (
+	// maxLanes bounds the receivers that Run sends to at the same time.
+	maxLanes = 128
+	// laneWait is how long Run waits for a receiver before it lets go of it until its
+	// next look.
+	laneWait = 5 * time.Second
+)
+
 // forwardDue begins to send what is due, and deletes what was kept long enough. It is
 // a look at the Store, and no more while there is nothing.
 func (r *runner) forwardDue(ctx context.Context) error {
@@ -21,51 +29,59 @@ func (r *runner) forwardDue(ctx context.Context) error {
 	for _, size := range []string{sizeSmall, sizeLarge} {
 		if r.forwards() {
 			for slot := range maxForwardURLs {
-				r.forwardLane(ctx, strconv.Itoa(slot), size, now)
+				r.forwardTo(ctx, strconv.Itoa(slot), size, now)
 			}
-			r.forwardLane(ctx, forwardToOwn, size, now)
+			err = errors.Join(err, r.forwardToOwn(ctx, size, now))
 		}
-		if err := r.clearFailed(ctx, size, now); err != nil {
+		err = errors.Join(err, r.clearFailed(ctx, size, now))
+	}
+	return err
+}
+
+// forwardToOwn begins to send what is due at receivers of connections' own.
+func (r *runner) forwardToOwn(ctx context.Context, size string, now time.Time) error {
+	for m, err := range r.messages(ctx, size, now, labelForwardState+stateWaiting, labelForwardOwn) {
+		if err != nil && m.row.ID == "" {
 			return err
+		}
+		if err == nil {
+			r.forwardTo(ctx, m.rec.Target, size, now)
 		}
 	}
 	return nil
 }
 
-// forwardLane begins to send what is due in a lane, unless that is under way. The
-// lanes do not wait for each other.
-func (r *runner) forwardLane(ctx context.Context, lane, size string, due time.Time) {
-	name := "forward/" + lane + "/" + size // no provider has this name
+// forwardTo begins to send what is due at one receiver, unless that is under way.
+// Receivers do not wait for each other.
+func (r *runner) forwardTo(ctx context.Context, target, size string, now time.Time) {
+	lane := target + "/" + size
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.draining[name] {
+	if r.lanes[lane] || len(r.lanes) >= maxLanes {
 		return
 	}
-	if r.draining == nil {
-		r.draining = map[string]bool{}
+	if r.lanes == nil {
+		r.lanes = map[string]bool{}
 	}
-	r.draining[name] = true
+	r.lanes[lane] = true
 	r.drains.Go(func() {
 		defer func() {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			delete(r.draining, name)
+			delete(r.lanes, lane)
 		}()
-		err := r.drainLane(ctx, lane, size, due)
+		err := r.drainLane(ctx, target, size, now)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
 			r.log.LogAttrs(ctx, slog.LevelWarn, "forwarding what is due failed", slog.String("error", translate(err).Error()))
 		}
 	})
 }
 
-// drainLane claims what is due in a lane and sends it, as fast as there is room. Where
-// many receivers share the lane, what there is no room for is passed over, for the
-// next look, so that a receiver that hangs does not hold up the others.
-func (r *runner) drainLane(ctx context.Context, lane, size string, due time.Time) error {
-	stop := r.flights.stopping()
-	for m, err := range r.messages(ctx, size, due, labelForwardState+stateWaiting, labelForwardTo+lane) {
-		if m.rec == nil {
-			if err != nil && m.row.ID == "" {
+// drainLane claims what is due at a receiver and sends it, as fast as there is room.
+func (r *runner) drainLane(ctx context.Context, target, size string, now time.Time) error {
+	for m, err := range r.messages(ctx, size, now, labelForwardState+stateWaiting, labelForwardTo+target) {
+		if err != nil {
+			if m.row.ID == "" {
 				return err
 			}
 			r.log.LogAttrs(ctx, slog.LevelWarn, "a message to forward cannot be read",
@@ -73,15 +89,7 @@ func (r *runner) drainLane(ctx context.Context, lane, size string, due time.Time
 			continue
 		}
 		room := r.rooms.of(m)
-		if lane == forwardToOwn {
-			if !room.tryEnter(m.rec.Target) {
-				continue
-			}
-		} else if !room.enter(ctx, stop, m.rec.Target) {
-			return nil
-		}
-		if isClosed(stop) || ctx.Err() != nil {
-			room.leave(m.rec.Target)
+		if !r.enter(ctx, room, target) {
 			return nil
 		}
 		if err := r.claimAndDeliver(ctx, m, room); err != nil {
@@ -89,6 +97,21 @@ func (r *runner) drainLane(ctx context.Context, lane, size string, due time.Time
 		}
 	}
 	return nil
+}
+
+// enter waits for a place, but not for long, and not when there is no time left.
+func (r *runner) enter(ctx context.Context, room *room, target string) bool {
+	wait, cancel := context.WithTimeout(ctx, laneWait)
+	defer cancel()
+	stop := r.flights.stopping()
+	if !room.enter(wait, stop, target) {
+		return false
+	}
+	if isClosed(stop) || ctx.Err() != nil {
+		room.leave(target)
+		return false
+	}
+	return true
 }
 
 // claimAndDeliver sends a message that is due, in a task, unless somebody else was

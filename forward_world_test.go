@@ -127,14 +127,14 @@ func (w *forwardWorld) ids() map[string]int {
 }
 
 // hook is a webhook; n tells several apart.
-func hook(n int) outgoing {
-	return outgoing{
+func hook(n int) outgoingWebhook {
+	return outgoingWebhook{
 		dedup: fmt.Sprint("delivery-", n), integration: "key", provider: "acme", connection: "alice", verified: true,
 		header: http.Header{"X-Acme-Event": {"push"}}, contentType: "application/json", payload: fmt.Appendf(nil, `{"n":%d}`, n),
 	}
 }
 
-func (w *forwardWorld) forward(msgs ...outgoing) {
+func (w *forwardWorld) forward(msgs ...outgoingWebhook) {
 	w.t.Helper()
 	if err := w.core.forward(w.t.Context(), msgs...); err != nil {
 		w.t.Fatal(err)

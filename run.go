@@ -46,6 +46,7 @@ type runner struct {
 
 	mu       sync.Mutex
 	draining map[string]bool // by provider
+	lanes    map[string]bool // what is forwarded, by receiver
 }
 
 func (r *runner) run(ctx context.Context) error {
