@@ -326,3 +326,58 @@ func TestForwardAfterClose(t *testing.T) {
 		later.left(1)
 	})
 }
+
+// Whoever handed a message over may leave.
+func TestForwardGoesOnWithoutTheCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newForwardWorld(t, nil, nil)
+		w.answer = func(r *http.Request, _ int) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return jsonResponse(r, 200, ""), r.Context().Err()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		if err := w.core.forward(ctx, hook(1)); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		w.settle()
+		w.left(0)
+	})
+}
+
+// Run does not wait long for a place, and not after its end.
+func TestForwardRooms(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newForwardWorld(t, nil, nil)
+		r := runner{core: w.core}
+		room := &room{each: 1, all: 2}
+		began := time.Now()
+		enter := func(ctx context.Context, target string, want bool, after time.Duration) {
+			t.Helper()
+			if got := r.enter(ctx, room, target); got != want || time.Since(began) != after {
+				t.Errorf("a place at %s: %v after %v", target, got, time.Since(began))
+			}
+		}
+		enter(t.Context(), "a", true, 0)
+		enter(t.Context(), "a", false, laneWait)
+		enter(t.Context(), "b", true, laneWait)
+		enter(t.Context(), "c", false, 2*laneWait)
+		go func() {
+			time.Sleep(time.Second)
+			room.leave("b")
+		}()
+		enter(t.Context(), "c", true, 2*laneWait+time.Second)
+		room.leave("c")
+		room.leave("a")
+		ended, end := context.WithCancel(t.Context())
+		end()
+		enter(ended, "a", false, 2*laneWait+time.Second)
+		w.core.flights.close()
+		enter(t.Context(), "a", false, 2*laneWait+time.Second)
+		if room.n != 0 || len(room.in) != 0 {
+			t.Errorf("places are taken: %v", room.in)
+		}
+	})
+}
