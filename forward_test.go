@@ -217,16 +217,23 @@ func TestForwardAroundAHangingReceiver(t *testing.T) {
 	}
 }
 
+// As long as a receiver may take, nobody else sends the message.
 func TestForwardTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newForwardWorld(t, nil, nil)
+		other, _, _ := w.client(nil)
 		w.answer = func(r *http.Request, _ int) (*http.Response, error) { return hang(r) }
 		w.forward(hook(1))
+		time.Sleep(forwardTimeout - time.Microsecond)
+		w.sweep(other)
 		w.settle()
 		m := w.messages()[0]
 		if took := time.Since(w.began); took != 20*time.Second || m.rec.LastError != "no answer in time" || m.rec.LastStatus != 0 {
 			t.Errorf("after %v: %q, status %d", took, m.rec.LastError, m.rec.LastStatus)
+		}
+		if n := len(w.received()); n != 1 {
+			t.Errorf("%d requests", n)
 		}
 	})
 }

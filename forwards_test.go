@@ -194,7 +194,9 @@ func TestForwardsShowNothing(t *testing.T) {
 		m.dedup, m.payload, m.header = "canary", []byte(`{"canary":1}`), http.Header{"X-Acme": {"canary"}}
 		own := m
 		own.override = "https://c.example.com/canary"
-		w.forward(m, own)
+		odd := m
+		odd.override = "https://c.example.com/\x01canary"
+		w.forward(m, own, odd)
 		w.connection(ConnectionInput{Tags: map[string]string{"a": "canary"}})
 		w.settle()
 		for range 12 {
