@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/tieline/tieline/store"
 )
 
 // A receiver that fails is asked again ever more rarely, always with the same ID and
@@ -288,15 +286,20 @@ func TestForwardDoubles(t *testing.T) {
 
 func TestForwardNowhere(t *testing.T) {
 	t.Parallel()
-	c := clientOf(t, &store.Memory{}, keyEntry, nil)
-	if err := c.core.forward(t.Context(), hook(1)); err != nil || c.core.forwards() {
-		t.Errorf("without a configuration: %v", err)
+	none := newForwardWorld(t, nil, func(c *Config) { c.Forward = Forward{} })
+	none.connection(ConnectionInput{WebhookURL: receiverB}) // which is an event
+	m := hook(1)
+	m.override = receiverB
+	none.forward(m)
+	none.settle()
+	if none.left(0); none.core.forwards() || len(none.received()) != 0 {
+		t.Error("something was forwarded without a configuration")
 	}
-	c.core.emit(t.Context(), Event{Type: EventConnected, Integration: "key", Connection: "alice"})
+	if err := none.Forwards.Retry(t.Context(), "any"); !errors.Is(err, ErrInvalid) {
+		t.Errorf("Retry = %v", err)
+	}
 	w := newForwardWorld(t, nil, func(c *Config) { c.Forward.URLs = nil })
 	w.forward(hook(1))
-	m := hook(2)
-	m.override = receiverB
 	w.forward(m)
 	w.settle()
 	if got := w.received(); len(got) != 1 || got[0].url != receiverB {
