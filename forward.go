@@ -212,8 +212,9 @@ func (m *message) giveUp(now time.Time) {
 }
 
 func (c *core) logForward(ctx context.Context, text string, m message, reason string) {
-	c.log.LogAttrs(ctx, slog.LevelWarn, text,
-		slog.String("forward", m.row.ID), slog.String("message", m.rec.MessageID), slog.String("type", m.rec.Type),
-		slog.String("integration", m.rec.Integration), slog.String("connection", m.rec.Connection),
-		slog.Int64("attempts", m.rec.Attempts), slog.String("error", reason))
+	attrs := []slog.Attr{slog.String(keyRow, m.row.ID), slog.String(keyError, reason)}
+	if m.rec != nil {
+		attrs = append(names(m.rec.Integration, m.rec.Connection, m.rec.Provider, slog.String(keyWebhookID, m.rec.MessageID)), attrs...)
+	}
+	c.log.LogAttrs(ctx, slog.LevelWarn, text, attrs...)
 }

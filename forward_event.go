@@ -26,7 +26,7 @@ func (c *core) forwardEvent(ctx context.Context, e Event) {
 		}
 		if err != nil {
 			c.log.LogAttrs(ctx, slog.LevelError, "an event could not be stored to be forwarded",
-				slog.Any("event", e), slog.String("error", translate(err).Error()))
+				names(e.Integration, e.Connection, e.Provider, slog.String(keyEvent, string(e.Type)), errorAttr(translate(err)))...)
 		}
 	})
 }

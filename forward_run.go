@@ -72,7 +72,7 @@ func (r *runner) forwardTo(ctx context.Context, target, size string, now time.Ti
 		}()
 		err := r.drainLane(ctx, target, size, now)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
-			r.log.LogAttrs(ctx, slog.LevelWarn, "forwarding what is due failed", slog.String("error", translate(err).Error()))
+			r.log.LogAttrs(ctx, slog.LevelWarn, "forwarding what is due failed", errorAttr(translate(err)))
 		}
 	})
 }
@@ -84,8 +84,7 @@ func (r *runner) drainLane(ctx context.Context, target, size string, now time.Ti
 			if m.row.ID == "" {
 				return err
 			}
-			r.log.LogAttrs(ctx, slog.LevelWarn, "a message to forward cannot be read",
-				slog.String("forward", m.row.ID), slog.String("error", translate(err).Error()))
+			r.logForward(ctx, "a message to forward cannot be read", m, translate(err).Error())
 			continue
 		}
 		room := r.rooms.of(m)
