@@ -24,8 +24,8 @@ import (
 
 const hooksSecret = "a-webhook-secret-of-the-tests"
 
-// A process that takes in webhooks is killed again and again. Every webhook that it
-// has acknowledged reaches the receiver.
+// A process that takes in webhooks is killed again and again, in the middle of it. Every
+// webhook that it has acknowledged reaches the receiver.
 func TestForwardKill(t *testing.T) {
 	w := newHooksWorld(t, false)
 	kills := 100
@@ -137,6 +137,7 @@ func (w *hooksWorld) harm(kills int) {
 	w.t.Helper()
 	stop := make(chan struct{})
 	var posters sync.WaitGroup
+	defer func() { close(stop); posters.Wait() }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	for i := range 4 {
 		posters.Go(func() {
@@ -152,14 +153,24 @@ func (w *hooksWorld) harm(kills int) {
 	}
 	for range kills {
 		a := w.start(w.role)
-		time.Sleep(rand.N(150 * time.Millisecond))
+		w.await(1 + rand.IntN(20))
+		time.Sleep(rand.N(20 * time.Millisecond))
 		_ = a.cmd.Process.Kill()
 		w.noteOnTheWay()
 		w.url.Store(nil)
 		_ = a.cmd.Wait()
 	}
-	close(stop)
-	posters.Wait()
+}
+
+// await waits until so many more webhooks were acknowledged, however busy the machine.
+func (w *hooksWorld) await(more int) {
+	w.t.Helper()
+	enough := w.count().acked + more
+	for deadline := time.Now().Add(30 * time.Second); w.count().acked < enough; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatal("no webhook is acknowledged")
+		}
+	}
 }
 
 // start starts a process and waits until it listens.
