@@ -214,7 +214,7 @@ func (m *message) giveUp(now time.Time) {
 func (c *core) logForward(ctx context.Context, text string, m message, reason string) {
 	attrs := []slog.Attr{slog.String(keyRow, m.row.ID), slog.String(keyError, reason)}
 	if m.rec != nil {
-		attrs = append(names(m.rec.Integration, m.rec.Connection, m.rec.Provider, slog.String(keyWebhookID, m.rec.MessageID)), attrs...)
+		attrs = append(names(m.rec.Integration, m.rec.Connection, m.rec.Provider, slog.String(keyWebhook, m.rec.MessageID)), attrs...)
 	}
 	c.log.LogAttrs(ctx, slog.LevelWarn, text, attrs...)
 }

@@ -123,7 +123,7 @@ func (f *Forward) plan() (forwardPlan, error) {
 func forwardableEvents() []EventType {
 	return []EventType{
 		EventConnected, EventReconnected, EventDisconnected, EventConnectFailed, EventInstallationUnconfirmed,
-		EventRefreshed, EventRefreshFailed, EventReauthRequired, EventUnsaved, EventScopeChanged, EventTakenOver,
+		EventRefreshed, EventRefreshFailed, EventReauthRequired, EventVerified, EventUnsaved, EventScopeChanged, EventTakenOver,
 		EventIntegrationRefused, EventIntegrationAccepted,
 	}
 }

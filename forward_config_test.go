@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,17 @@ func TestForwardConfig(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever there is can be forwarded, but for the failure to do so.
+func TestForwardableEvents(t *testing.T) {
+	t.Parallel()
+	all := []string{string(EventForwardFailed)}
+	for _, e := range forwardableEvents() {
+		all = append(all, string(e))
+	}
+	slices.Sort(all)
+	diff(t, "events", documented(t, "Events"), all)
 }
 
 func TestNewForwardSecret(t *testing.T) {

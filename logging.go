@@ -14,7 +14,7 @@ const (
 	keyConnection  = "connection"  // its ID
 	keyProvider    = "provider"
 	keyRow         = "row"        // the ID of a row, where its names are not known
-	keyWebhookID   = "webhook_id" // the webhook-id of what is forwarded
+	keyWebhook     = "webhook_id" // the webhook-id of what is forwarded
 	keyError       = "error"      // the text of an error, which has no secret in it
 	keyClass       = "class"      // the ErrorClass of a failure at the provider
 	keyCode        = "code"       // the code of such a failure
