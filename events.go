@@ -57,6 +57,10 @@ const (
 	EventIntegrationRefused EventType = "integration.refused"
 	// EventIntegrationAccepted: the provider accepts the application again.
 	EventIntegrationAccepted EventType = "integration.accepted"
+	// EventForwardFailed: a webhook or an event is not sent to its receiver any more,
+	// as [Forward] says. Err is a [*ForwardError]; [Forwards] has the message for 30
+	// days.
+	EventForwardFailed EventType = "forward.failed"
 )
 
 // Event tells the host application what happened. It holds no secret.
@@ -90,6 +94,7 @@ func (c *core) emit(ctx context.Context, e Event) {
 		attrs = append(attrs, failureAttrs(e.Err)...)
 	}
 	c.log.LogAttrs(ctx, level, string(e.Type), attrs...)
+	c.forwardEvent(ctx, e)
 	if c.onEvent == nil {
 		return
 	}
