@@ -33,7 +33,8 @@ type worldOptions struct {
 	store    store.Store
 	keys     *Keyring
 	policy   RefreshPolicy
-	entry    string // more of the entry "acme"
+	entry    string   // more of the entry "acme"
+	catalog  *Catalog // of a world that had the same provider, to spare reading its file
 	config   func(*Config)
 }
 
@@ -67,13 +68,21 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if w.keys == nil {
 		w.keys = testKeys(t)
 	}
-	catalog, problems := LoadCatalog(CatalogFile{Name: "test.yaml", Data: bytes.Replace(w.provider.ProvidersYAML(), []byte("acme:\n"), []byte("acme:\n"+o.entry), 1)})
+	if w.catalog = o.catalog; w.catalog == nil {
+		w.catalog = catalogOf(t, w.provider, o.entry)
+	}
+	w.Client, w.log, w.events = w.client(o)
+	return w
+}
+
+// catalogOf is what a provider says of itself, and more of its entry "acme".
+func catalogOf(t testing.TB, p *providertest.Server, entry string) *Catalog {
+	t.Helper()
+	catalog, problems := LoadCatalog(CatalogFile{Name: "test.yaml", Data: bytes.Replace(p.ProvidersYAML(), []byte("acme:\n"), []byte("acme:\n"+entry), 1)})
 	for _, p := range problems {
 		t.Fatalf("the provider's own catalog entry: %v", p)
 	}
-	w.catalog = catalog
-	w.Client, w.log, w.events = w.client(o)
-	return w
+	return catalog
 }
 
 // client is another process on the same store.
