@@ -3,17 +3,21 @@ package tieline
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/providertest"
 	"github.com/tieline/tieline/store"
 )
 
 const testCallback = "http://127.0.0.1/callback"
+
+var errDown = errors.New("the database is down")
 
 // world is a provider and a Client of it, in process: inside a synctest bubble
 // all of it runs on fake time.
@@ -189,6 +193,17 @@ func (w *world) rows(kind store.Kind) []store.Row {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// connectionRecord reads the stored record of the only connection.
+func (w *world) connectionRecord() (store.Row, *record.Connection) {
+	w.t.Helper()
+	row := w.rows(kindConnection)[0]
+	rec, err := record.ParseConnection(row.Data)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return row, rec
 }
 
 type lockedBuffer struct {
