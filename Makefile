@@ -26,7 +26,7 @@ fuzz: ## every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
 mutants: ## the conformance suite and the schedules against seeded bugs, as tables
-	go test ./storetest -run TestSeededBugs -count=1 -v
+	STORETEST_EVERY_RULE=1 go test ./storetest -run TestSeededBugs -count=1 -v
 	TIELINE_MUTANTS=1 go test . -run TestSeededRefreshBugs -count=1 -v
 
 soak: ## ten minutes at an authorization server that punishes reuse, on both databases

@@ -19,6 +19,7 @@ import (
 // get the request without it. With the credential, the Host header is that of the
 // URL. An answer 401 is taken as a reason to refresh once, and the
 // request is then repeated if its body can be had again ([http.Request.GetBody]).
+// If not, the caller gets the 401, and the next request the new credential.
 //
 // Requests that failed are repeated as the zero [RetryPolicy] says, and wait while
 // the provider wants the connection to; [Connections.HTTPClientWith] takes other
@@ -61,11 +62,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // again repeats a request that was answered 401 with a newer credential, if
-// there is one to be had. If not, the caller gets the 401.
+// there is one to be had. If not, or if the body is gone, the caller gets the 401;
+// in the latter case what the caller sends next has the newer credential.
 func (c *apiCall) again(s *snapshot, refused sent) sent {
-	if !c.hasBodyAgain() {
-		return refused
-	}
 	ctx := c.req.Context()
 	newer, err := c.t.handle.renewed(ctx, s)
 	if err != nil || sameCredential(newer.cred, s.cred) {
@@ -73,6 +72,9 @@ func (c *apiCall) again(s *snapshot, refused sent) sent {
 			_ = refused.resp.Body.Close()
 			return sent{err: err}
 		}
+		return refused
+	}
+	if !c.hasBodyAgain() {
 		return refused
 	}
 	body, err := c.bodyAgain()

@@ -17,7 +17,7 @@ import (
 )
 
 // servedWorld is a connection to an API on loopback, over the real way out.
-func servedWorld(t *testing.T, handler http.HandlerFunc) *http.Client {
+func servedWorld(t testing.TB, handler http.HandlerFunc) *http.Client {
 	t.Helper()
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)

@@ -3,17 +3,21 @@ package tieline
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/providertest"
 	"github.com/tieline/tieline/store"
 )
 
 const testCallback = "http://127.0.0.1/callback"
+
+var errDown = errors.New("the database is down")
 
 // world is a provider and a Client of it, in process: inside a synctest bubble
 // all of it runs on fake time.
@@ -33,7 +37,8 @@ type worldOptions struct {
 	store    store.Store
 	keys     *Keyring
 	policy   RefreshPolicy
-	entry    string // more of the entry "acme"
+	entry    string   // more of the entry "acme"
+	catalog  *Catalog // of a world that had the same provider, to spare reading its file
 	config   func(*Config)
 }
 
@@ -67,13 +72,21 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if w.keys == nil {
 		w.keys = testKeys(t)
 	}
-	catalog, problems := LoadCatalog(CatalogFile{Name: "test.yaml", Data: bytes.Replace(w.provider.ProvidersYAML(), []byte("acme:\n"), []byte("acme:\n"+o.entry), 1)})
+	if w.catalog = o.catalog; w.catalog == nil {
+		w.catalog = catalogOf(t, w.provider, o.entry)
+	}
+	w.Client, w.log, w.events = w.client(o)
+	return w
+}
+
+// catalogOf is what a provider says of itself, and more of its entry "acme".
+func catalogOf(t testing.TB, p *providertest.Server, entry string) *Catalog {
+	t.Helper()
+	catalog, problems := LoadCatalog(CatalogFile{Name: "test.yaml", Data: bytes.Replace(p.ProvidersYAML(), []byte("acme:\n"), []byte("acme:\n"+entry), 1)})
 	for _, p := range problems {
 		t.Fatalf("the provider's own catalog entry: %v", p)
 	}
-	w.catalog = catalog
-	w.Client, w.log, w.events = w.client(o)
-	return w
+	return catalog
 }
 
 // client is another process on the same store.
@@ -180,6 +193,17 @@ func (w *world) rows(kind store.Kind) []store.Row {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// connectionRecord reads the stored record of the only connection.
+func (w *world) connectionRecord() (store.Row, *record.Connection) {
+	w.t.Helper()
+	row := w.rows(kindConnection)[0]
+	rec, err := record.ParseConnection(row.Data)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return row, rec
 }
 
 type lockedBuffer struct {

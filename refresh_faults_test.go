@@ -10,13 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/providertest"
 	"github.com/tieline/tieline/store"
 	"github.com/tieline/tieline/storetest"
 )
-
-var errDown = errors.New("the database is down")
 
 // flaky is a Memory that can be switched off.
 func flaky() (s store.Store, writes, reads *atomic.Bool) {
@@ -28,17 +25,6 @@ func flaky() (s store.Store, writes, reads *atomic.Bool) {
 		return nil
 	}, nil)
 	return s, writes, reads
-}
-
-// connectionRecord reads the stored record of the only connection.
-func (w *world) connectionRecord() (store.Row, *record.Connection) {
-	w.t.Helper()
-	row := w.rows(kindConnection)[0]
-	rec, err := record.ParseConnection(row.Data)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return row, rec
 }
 
 func TestSaveIsRepeated(t *testing.T) {

@@ -15,6 +15,7 @@ type judgment struct {
 	lost     bool   // the grant
 	excuse   string // for that
 	problems []string
+	catalog  *Catalog // for the schedules to come
 }
 
 // makeSchedule makes one schedule, as pick chooses, and looks at what came of it.
@@ -30,6 +31,7 @@ func makeSchedule(t *testing.T, c scheduleCase, pick func(step, n int) int) (v j
 		w.judgeExchanges()
 		v.lost = w.judgeGrant()
 		v.made, v.trace, v.excuse, v.problems = w.s.made, w.s.trace(), w.excuse, w.problems
+		v.catalog = w.catalog
 		if v.lost && v.excuse == "" {
 			v.problems = append(v.problems, "the grant is lost")
 		}

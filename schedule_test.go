@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,11 +86,14 @@ func TestSchedules(t *testing.T) {
 		replay(t, name, choices)
 		return
 	}
-	total := 0
+	var total atomic.Int64
+	t.Cleanup(func() { t.Logf("%d schedules", total.Load()) })
 	for _, c := range scheduleCases() {
-		t.Run(c.name, func(t *testing.T) { total += exploreCase(t, c) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			total.Add(int64(exploreCase(t, c)))
+		})
 	}
-	t.Logf("%d schedules", total)
 }
 
 // exploration is what was seen of a case.
@@ -116,6 +120,7 @@ func exploreCase(t *testing.T, c scheduleCase) int {
 // shorter one of that kind among those that follow.
 func explore(t *testing.T, c scheduleCase, limit int) (e exploration, failed *judgment) {
 	note := func(v judgment) {
+		c.catalog = v.catalog
 		e.schedules++
 		e.deepest = max(e.deepest, len(v.made))
 		if v.lost && v.excuse != "" {

@@ -25,6 +25,8 @@ type scheduleCase struct {
 	early bool
 	// second has a refresh ask for another token with the new refresh token.
 	second bool
+	// catalog is that of a schedule before, if there was one.
+	catalog *Catalog
 }
 
 // secondToken is what the provider's data says then.
@@ -71,7 +73,7 @@ func newScheduleWorld(t *testing.T, c scheduleCase, pick func(step, n int) int) 
 		entry = secondToken
 	}
 	w := &scheduleWorld{
-		world: connected(t, worldOptions{store: memory, provider: c.provider, entry: entry}), c: c,
+		world: connected(t, worldOptions{store: memory, provider: c.provider, entry: entry, catalog: c.catalog}), c: c,
 		left: map[string]int{}, struck: map[string]bool{}, state: map[string]record.State{},
 	}
 	row, rec := w.connectionRecord()

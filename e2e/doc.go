@@ -27,6 +27,8 @@
 // whether a grant was lost that need not have been. Package internal/kill is how.
 // TestKillNotices breaks a store on purpose, and expects grants to be lost.
 //
+// Package sdk is about a connection's client underneath SDKs of other people.
+//
 // Everything is in the tests. Nothing but Go is needed:
 //
 //	cd e2e && go test ./...
