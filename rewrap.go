@@ -24,7 +24,7 @@ type RewrapReport struct {
 func (c *Client) Rewrap(ctx context.Context) (RewrapReport, error) {
 	var report RewrapReport
 	var first error
-	for _, kind := range []store.Kind{kindIntegration, kindConnection, kindAuthorization} {
+	for _, kind := range sealedKinds() {
 		for row, err := range c.core.rows(ctx, store.Query{Kind: kind}) {
 			if err != nil {
 				return report, opError("tieline: rewrap", err)
@@ -52,7 +52,7 @@ func (c *Client) Rewrap(ctx context.Context) (RewrapReport, error) {
 // counts under "".
 func (c *Client) KeyUsage(ctx context.Context) (map[string]int, error) {
 	usage := map[string]int{}
-	for _, kind := range []store.Kind{kindIntegration, kindConnection, kindAuthorization} {
+	for _, kind := range sealedKinds() {
 		for row, err := range c.core.rows(ctx, store.Query{Kind: kind}) {
 			if err != nil {
 				return nil, opError("tieline: key usage", err)
@@ -67,6 +67,11 @@ func (c *Client) KeyUsage(ctx context.Context) (map[string]int, error) {
 		}
 	}
 	return usage, nil
+}
+
+// sealedKinds are the kinds of row that have a sealed part.
+func sealedKinds() []store.Kind {
+	return []store.Kind{kindIntegration, kindConnection, kindAuthorization, kindSession}
 }
 
 var errUnreadable = errors.New("row cannot be opened")
@@ -102,6 +107,9 @@ func sealedPart(row store.Row) (part, error) {
 			return p, err
 		}
 		p.sealed, p.binding.Purpose = sealed, purposeAuthorization
+		if row.Kind == kindSession {
+			p.binding.Purpose = purposeSession
+		}
 		p.replace = record.EncodeSealed
 	}
 	return p, nil

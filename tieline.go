@@ -118,6 +118,7 @@ const defaultMaxStale = 5 * time.Second
 type Client struct {
 	Integrations *Integrations
 	Connections  *Connections
+	Sessions     *Sessions
 	Providers    *Catalog
 
 	core *core
@@ -170,6 +171,7 @@ func New(cfg Config) (*Client, error) {
 	return &Client{
 		Integrations: &Integrations{core: c},
 		Connections:  &Connections{core: c},
+		Sessions:     &Sessions{core: c},
 		Providers:    c.catalog,
 		core:         c,
 	}, nil
