@@ -115,11 +115,18 @@ func (c *apiCall) send(s *snapshot, body io.ReadCloser) (r sent) {
 		}
 		r.attached = true
 	}
+	c.sends++
+	told := core.operation(c.req.Context(), Operation{
+		Name: OpAPICall, Integration: c.t.handle.integration, Connection: c.t.handle.id, Provider: s.subject.provider.Name,
+		Method: out.Method, Attempt: c.sends,
+	})
 	r.resp, err = rt.RoundTrip(out)
 	if err != nil {
 		r.err, r.left = withoutAnswer(err), true
+		told.finish(Result{Err: r.err})
 		return r
 	}
+	told.finish(Result{Status: r.resp.StatusCode})
 	// What the caller gets to see has no credential in it.
 	shown := *c.req
 	shown.URL = target

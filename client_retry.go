@@ -102,6 +102,7 @@ type apiCall struct {
 	req     *http.Request
 	began   time.Time
 	renewed bool // after a 401; it happens once
+	sends   int  // how often it was sent
 }
 
 func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {

@@ -149,9 +149,11 @@ func (c *core) bound(binding string, want []byte) bool {
 }
 
 // exchangeCode goes from a callback that was found to be good to a connection.
-func (c *core) exchangeCode(ctx context.Context, begin Beginner, i *integration, a *authorization, callback url.Values) (Connection, error) {
+func (c *core) exchangeCode(ctx context.Context, begin Beginner, i *integration, a *authorization, callback url.Values) (conn Connection, err error) {
+	told := c.startOperation(ctx, connecting(i, a.Connection))
+	defer func() { told.finish(Result{Err: err}) }()
 	fail := func(err error) (Connection, error) {
-		c.emit(ctx, Event{Type: EventConnectFailed, Integration: i.row.Unique, Connection: a.Connection, Provider: i.entry.Name, Err: err})
+		c.emit(told.context(ctx), Event{Type: EventConnectFailed, Integration: i.row.Unique, Connection: a.Connection, Provider: i.entry.Name, Err: err})
 		return Connection{}, err
 	}
 	if err := checkCallback(i, callback); err != nil {
@@ -161,6 +163,7 @@ func (c *core) exchangeCode(ctx context.Context, begin Beginner, i *integration,
 	if err != nil {
 		return fail(err)
 	}
+	d.operation = told
 	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 	defer cancel()
 	began := c.now()

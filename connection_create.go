@@ -97,7 +97,9 @@ func (c *core) createConnection(ctx context.Context, key, id string, in Connecti
 		return Connection{}, err
 	}
 	// What was obtained from the provider is kept even if the caller leaves.
-	return detach(c, ctx, func(ctx context.Context) (Connection, error) {
+	return detach(c, ctx, func(ctx context.Context) (conn Connection, err error) {
+		d.operation = c.startOperation(ctx, connecting(i, id))
+		defer func() { d.operation.finish(Result{Err: err}) }()
 		began := c.now()
 		tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 		defer cancel()
@@ -106,7 +108,7 @@ func (c *core) createConnection(ctx context.Context, key, id string, in Connecti
 		}
 		res, err := obtain(tctx, d.subject(cred))
 		if err != nil {
-			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
+			c.emit(d.operation.context(ctx), Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
 			return Connection{}, err
 		}
 		return c.found(ctx, d, res.since(began), nil)
@@ -134,7 +136,7 @@ func (c *core) found(ctx context.Context, d *draft, g Grant, callback url.Values
 			err = errors.Join(err, rerr)
 		}
 	}
-	c.emit(ctx, s.event(EventConnectFailed, err))
+	c.emit(d.operation.context(ctx), s.event(EventConnectFailed, err))
 	return Connection{}, err
 }
 
@@ -183,6 +185,7 @@ type draft struct {
 	secrets     map[string]string
 	rowID       string // of the row that was made for it, once there is one
 	grant       int64  // the mark of what is about to be stored
+	operation   *operation
 }
 
 // draft checks everything about a connection but its credential. Config that is
@@ -247,12 +250,15 @@ func (c *core) storedConfig(ctx context.Context, i *integration, id string) (con
 }
 
 func (d *draft) subject(cred Credential) *Subject {
-	return d.core.newSubject(d.integration, d.id, d.plain, &private{cred: cred, secrets: d.secrets})
+	s := d.core.newSubject(d.integration, d.id, d.plain, &private{cred: cred, secrets: d.secrets})
+	s.operation = d.operation
+	return s
 }
 
 // connect stores what was obtained: a new connection, or a new credential of
 // the one that has this ID, whatever else is going on with it.
 func (c *core) connect(ctx context.Context, d *draft, res Grant) (Connection, error) {
+	ctx = d.operation.context(ctx)
 	p := &private{cred: res.Credential, captured: res.Captured, secrets: d.secrets}
 	var conn connection
 	var created bool
@@ -301,7 +307,7 @@ func (c *core) revokeUnlessStored(d *draft, res Grant) {
 			defer cancel()
 			if err := c.revoke(rctx, d.subject(res.Credential), res.Credential); err != nil {
 				c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection that was not stored was not revoked",
-					slog.String("connection", d.subject(res.Credential).name()), slog.String("error", err.Error()))
+					d.subject(res.Credential).attrs(errorAttr(err))...)
 			}
 			return
 		}

@@ -81,8 +81,11 @@ func (c *core) revokeRow(ctx context.Context, row store.Row, done int64) (int64,
 		return done, err
 	}
 	if err != nil {
-		c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection to be deleted was not revoked",
-			slog.String("connection", row.Unique), slog.String("error", translate(err).Error()))
+		attrs := names("", connectionID(row), rec.State.Provider)
+		if s != nil {
+			attrs = s.attrs()
+		}
+		c.log.LogAttrs(ctx, slog.LevelWarn, "grant of a connection to be deleted was not revoked", append(attrs, errorAttr(translate(err)))...)
 	}
 	return rec.State.Gen, nil
 }

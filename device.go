@@ -213,6 +213,18 @@ func deviceRefused(failure *TokenError) error {
 	return failure
 }
 
+// decided tells of a poll, unless it said to wait.
+func (o *operation) decided(err error) {
+	var failure *TokenError
+	if errors.As(err, &failure) {
+		if failure.Code == "authorization_pending" || failure.Code == "slow_down" {
+			return
+		}
+		err = deviceRefused(failure)
+	}
+	o.finish(Result{Err: err})
+}
+
 // waitFor answers false when ctx is done or the Client is being closed first.
 func waitFor(ctx context.Context, stopping <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
@@ -229,7 +241,9 @@ func waitFor(ctx context.Context, stopping <-chan struct{}, d time.Duration) boo
 
 // pollDevice asks once whether the user has decided. The server gives tokens for a
 // device code once, so of several that wait one gets them.
-func (c *core) pollDevice(ctx context.Context, d *draft, row store.Row, a *authorization) (Connection, error) {
+func (c *core) pollDevice(ctx context.Context, d *draft, row store.Row, a *authorization) (conn Connection, err error) {
+	d.operation = c.operation(ctx, connecting(d.integration, d.id))
+	defer func() { d.operation.decided(err) }()
 	tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 	defer cancel()
 	s := d.subject(a.client())
@@ -248,7 +262,7 @@ func (c *core) pollDevice(ctx context.Context, d *draft, row store.Row, a *autho
 	if err != nil {
 		return Connection{}, err
 	}
-	conn, err := c.found(ctx, d, g, nil)
+	conn, err = c.found(ctx, d, g, nil)
 	if err == nil {
 		_ = c.store.Delete(ctx, row.Key, row.Version)
 	}

@@ -61,12 +61,12 @@ func (a *attempt) lookUpSoon(g Grant, fence int64) {
 // contain keeps a panic over what a provider said from costing more than that.
 func (a *attempt) contain() {
 	if p := recover(); p != nil {
-		a.log.LogAttrs(a.ctx, slog.LevelError, "a look-up after a refresh panicked", slog.String("stack", string(debug.Stack())))
+		a.log.LogAttrs(a.ctx, slog.LevelError, "a look-up after a refresh panicked", a.subj.attrs(slog.String(keyStack, string(debug.Stack())))...)
 	}
 }
 
 func (a *attempt) notFound(err error) {
-	a.log.LogAttrs(a.ctx, slog.LevelWarn, "a look-up after a refresh failed", slog.String("connection", a.subj.name()), slog.String("error", err.Error()))
+	a.log.LogAttrs(a.ctx, slog.LevelWarn, "a look-up after a refresh failed", a.subj.attrs(errorAttr(err))...)
 }
 
 // rereads says whether there is anything to look up after each refresh, with a call

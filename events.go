@@ -80,10 +80,10 @@ func (e Event) LogValue() slog.Value {
 func (c *core) emit(ctx context.Context, e Event) {
 	e.Time = c.now().UTC()
 	level := slog.LevelInfo
-	attrs := []slog.Attr{slog.Any("event", e)}
+	attrs := append([]slog.Attr{slog.String(keyEvent, string(e.Type))}, names(e.Integration, e.Connection, e.Provider)...)
 	if e.Err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
+		attrs = append(attrs, failureAttrs(e.Err)...)
 	}
 	c.log.LogAttrs(ctx, level, string(e.Type), attrs...)
 	if c.onEvent == nil {
@@ -92,7 +92,7 @@ func (c *core) emit(ctx context.Context, e Event) {
 	defer func() {
 		if p := recover(); p != nil {
 			// The value may hold anything; its type and the stack may not.
-			c.log.LogAttrs(ctx, slog.LevelError, "OnEvent panicked", slog.String("stack", string(debug.Stack())))
+			c.log.LogAttrs(ctx, slog.LevelError, "OnEvent panicked", slog.String(keyStack, string(debug.Stack())))
 		}
 	}()
 	c.onEvent(ctx, e)

@@ -60,16 +60,18 @@ func (c *core) install(ctx context.Context, key, id string, webhook json.RawMess
 	if err != nil {
 		return Connection{}, err
 	}
-	return detach(c, ctx, func(ctx context.Context) (Connection, error) {
+	return detach(c, ctx, func(ctx context.Context) (conn Connection, err error) {
+		d.operation = c.startOperation(ctx, connecting(i, id))
+		defer func() { d.operation.finish(Result{Err: err}) }()
 		began := c.now()
 		tctx, cancel := context.WithTimeout(ctx, c.policy.Exchange)
 		defer cancel()
 		g, err := installer.Install(tctx, d.subject(cred), payload)
 		if err != nil {
-			c.emit(ctx, Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
+			c.emit(d.operation.context(ctx), Event{Type: EventConnectFailed, Integration: key, Connection: id, Provider: i.entry.Name, Err: err})
 			return Connection{}, err
 		}
-		conn, err := c.found(ctx, d, g.since(began), nil)
+		conn, err = c.found(ctx, d, g.since(began), nil)
 		if err == nil {
 			c.confirmInstallation(ctx, d.subject(g.Credential).withCaptured(conn.Captured))
 		}

@@ -70,11 +70,12 @@ func (e *ear) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // TestNothingIsShown walks through every flow, with every fault, with debug
 // logging, and looks for every secret that there was in everything that comes
-// out: logs, events, errors, and the rows of the Store.
+// out: logs, events, what a Tracer is told, errors, and the rows of the Store.
 func TestNothingIsShown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, worldOptions{})
+		n := &notes{}
+		w := newWorld(t, traced(n))
 		heard := &ear{next: w.provider.RoundTripper(), all: map[string]string{}}
 		w.core.tokenHTTP, w.core.apiHTTP = heard, heard
 		for _, name := range []string{"acme", "acme-key", "acme-basic", "acme-cc"} {
@@ -105,6 +106,11 @@ func TestNothingIsShown(t *testing.T) {
 			note(e.Err)
 		}
 		w.events.mu.Unlock()
+		for _, o := range n.told() {
+			o.Cause = nil // the caller's own
+			fmt.Fprintf(&shown, "%v %+v %#v\n", o, o, o)
+			note(o.Err)
+		}
 		for _, kind := range []store.Kind{kindIntegration, kindConnection, kindAuthorization} {
 			for _, row := range w.rows(kind) {
 				fmt.Fprintf(&shown, "%s %s %s %s\n", row.ID, row.Unique, row.Labels, row.Data)

@@ -58,7 +58,7 @@ func (s *Subject) login(ctx context.Context, call loginCall) (*loginAnswer, *Tok
 	if err != nil {
 		return nil, badData(err)
 	}
-	resp, err := s.core.tokenHTTP.RoundTrip(req)
+	resp, err := s.roundTrip(req)
 	if err != nil {
 		return nil, unsent(ctx, err)
 	}

@@ -266,7 +266,7 @@ func (mcpMode) Complete(ctx context.Context, s *Subject, f *Flow, callback url.V
 		"grant_type": "authorization_code", "code": callback.Get("code"), "redirect_uri": f.RedirectURL, "code_verifier": f.Verifier,
 	})
 	issued := s.core.now()
-	answer, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	answer, failure := s.ask(ctx, s.core.tokenHTTP, call)
 	if failure != nil {
 		return Grant{}, newTokenError(failure)
 	}

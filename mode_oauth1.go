@@ -182,7 +182,7 @@ func (s *Subject) oauth1Call(ctx context.Context, method string, target *url.URL
 }
 
 func (s *Subject) oauth1Answer(ctx context.Context, req *http.Request) (url.Values, error) {
-	resp, err := s.core.tokenHTTP.RoundTrip(req)
+	resp, err := s.roundTrip(req)
 	if err != nil {
 		return nil, unsent(ctx, err)
 	}

@@ -79,7 +79,7 @@ func (s *Subject) exchangeAgain(ctx context.Context, x *spec.Exchange, token *OA
 		return nil, time.Time{}, badData(err)
 	}
 	issued := s.core.now()
-	next, failure := oauth.Send(ctx, s.core.tokenHTTP, call, s.core.now)
+	next, failure := s.ask(ctx, s.core.tokenHTTP, call)
 	if failure != nil {
 		return nil, issued, newTokenError(withoutGrant(failure))
 	}

@@ -42,6 +42,9 @@ const maxRounds = 10
 func (c *core) refreshed(ctx context.Context, key store.Key, w want) outcome {
 	for {
 		mine := &flight{key: key, want: w}
+		if c.tracer != nil {
+			mine.cause = context.WithoutCancel(ctx)
+		}
 		f, err := c.flights.start(mine, c.fly)
 		if err != nil {
 			return outcome{err: err}
@@ -114,7 +117,9 @@ func (c *core) refreshSoon(key store.Key) {
 type attempt struct {
 	*core
 	flight *flight
-	ctx    context.Context // of the process, not of a caller
+	// ctx is of the process, not of a caller. It may have values of the Tracer's, so an
+	// exchange has one of its own.
+	ctx context.Context
 
 	row  store.Row
 	rec  *record.Connection
@@ -126,16 +131,20 @@ type attempt struct {
 	lease     lease
 	sentFirst time.Time // monotonic, of the first request under the lease
 	tookOver  bool      // the lease was another process's
+
+	operation *operation // for the Tracer; nil before there is something to do
+	exchanges int
 }
 
 // fly runs a flight to its end.
 func (c *core) fly(f *flight) {
 	a := &attempt{core: c, flight: f, ctx: context.Background()}
+	defer a.finished()
 	defer func() {
 		if p := recover(); p != nil {
 			// The lease stays until others have watched it long enough: nobody
 			// knows what was sent.
-			c.log.LogAttrs(a.ctx, slog.LevelError, "refresh panicked", slog.String("stack", string(debug.Stack())))
+			c.log.LogAttrs(a.ctx, slog.LevelError, "refresh panicked", slog.String(keyRow, f.key.ID), slog.String(keyStack, string(debug.Stack())))
 			f.publish(outcome{err: fmt.Errorf("%w: internal error", ErrRefreshFailed)})
 		}
 	}()
@@ -172,6 +181,7 @@ func (a *attempt) round() (over bool) {
 		a.flight.publish(out)
 		return true
 	}
+	a.started()
 	switch held, err := a.begin(); {
 	case errors.Is(err, errNotYet):
 		a.flight.publish(a.current(a.later(a.rec.State.ExpiresAt.Add(-2 * a.policy.TakeOver))))

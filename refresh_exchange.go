@@ -30,6 +30,7 @@ func (a *attempt) spend() (over bool) {
 			a.sentFirst = time.Now()
 		}
 		a.counts.exchanges.Add(1)
+		a.exchanges++
 		res := a.exchange()
 		if res.Credential != nil {
 			a.keep(res)
@@ -53,17 +54,17 @@ func (a *attempt) spend() (over bool) {
 
 // exchange asks the provider once.
 func (a *attempt) exchange() (res refreshed) {
-	ctx, cancel := context.WithTimeout(a.ctx, a.policy.Exchange)
+	ctx, cancel := context.WithTimeout(context.Background(), a.policy.Exchange)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			a.log.LogAttrs(ctx, slog.LevelError, "refresh of a credential panicked", slog.String("stack", string(debug.Stack())))
+			a.log.LogAttrs(ctx, slog.LevelError, "refresh of a credential panicked", a.subj.attrs(slog.String(keyStack, string(debug.Stack())))...)
 			res = refreshed{err: &oauth.Error{Class: oauth.Ambiguous, Code: "panic"}}
 		}
 	}()
 	began := a.now()
 	subj := *a.subj
-	subj.save = a.checkpoint
+	subj.save, subj.operation = a.checkpoint, a.operation
 	g, err := a.refresher.Refresh(ctx, &subj)
 	return a.reread(newRefreshed(g, err, began))
 }

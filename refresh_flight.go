@@ -52,6 +52,9 @@ type outcome struct {
 type flight struct {
 	key  store.Key
 	want want
+	// cause has the values of the first caller's context, for the Tracer; nil
+	// without one, and when nobody waits.
+	cause context.Context
 
 	ready chan struct{} // closed once out is set; saving may still go on
 	done  chan struct{} // closed when the flight is over

@@ -39,8 +39,7 @@ func (a *attempt) keepAside(r received) bool {
 		err = a.journal.Append(ctx, journal.Entry{Row: a.flight.key.ID, Fence: r.fence, Data: data})
 	}
 	if err != nil {
-		a.log.LogAttrs(a.ctx, slog.LevelError, "an unsaved token could not be put into the journal either",
-			slog.String("connection", a.subj.name()), slog.String("error", err.Error()))
+		a.log.LogAttrs(a.ctx, slog.LevelError, "an unsaved token could not be put into the journal either", a.subj.attrs(errorAttr(err))...)
 	}
 	return err == nil
 }
@@ -51,7 +50,7 @@ func (c *core) dropAside(ctx context.Context, e journal.Entry) {
 	ctx, cancel := context.WithTimeout(ctx, c.policy.SaveTimeout)
 	defer cancel()
 	if err := c.journal.Drop(ctx, e); err != nil {
-		c.log.LogAttrs(ctx, slog.LevelWarn, "journal", slog.String("error", err.Error()))
+		c.log.LogAttrs(ctx, slog.LevelWarn, "an entry of the journal was not dropped", slog.String(keyRow, e.Row), errorAttr(err))
 	}
 }
 
@@ -67,7 +66,7 @@ func (a *attempt) recoverAside() (changed bool, err error) {
 	entries, err := a.journal.Entries(ctx)
 	if err != nil {
 		// Without its journal a process does what one does that has none.
-		a.log.LogAttrs(ctx, slog.LevelError, "journal", slog.String("error", err.Error()))
+		a.log.LogAttrs(ctx, slog.LevelError, "the journal cannot be read", a.subj.attrs(errorAttr(err))...)
 	}
 	for _, e := range entries {
 		if e.Row != a.flight.key.ID {
@@ -91,8 +90,7 @@ func (a *attempt) recoverOne(e journal.Entry) (saved bool, err error) {
 	r, err := a.openAside(e)
 	if err != nil {
 		// Another entry, or asking the provider, may still help.
-		a.log.LogAttrs(a.ctx, slog.LevelError, "an entry of the journal cannot be read",
-			slog.String("row", e.Row), slog.String("error", err.Error()))
+		a.log.LogAttrs(a.ctx, slog.LevelError, "an entry of the journal cannot be read", a.subj.attrs(slog.String(keyRow, e.Row), errorAttr(err))...)
 		return false, nil
 	}
 	for {
@@ -101,7 +99,7 @@ func (a *attempt) recoverOne(e journal.Entry) (saved bool, err error) {
 			continue
 		case err == nil:
 			a.counts.recovered.Add(1)
-			a.log.LogAttrs(a.ctx, slog.LevelInfo, "saved a token from the journal", slog.String("connection", a.subj.name()))
+			a.log.LogAttrs(a.ctx, slog.LevelInfo, "saved a token from the journal", a.subj.attrs()...)
 			saved = true
 		case errors.Is(err, store.ErrNotFound):
 			a.revokeOrphan(r.cred)

@@ -148,7 +148,7 @@ func (a *attempt) renew() error {
 // Store fails does not count: nobody could save then.
 func (a *attempt) yield() (mine bool) {
 	began := time.Now()
-	defer func() { a.counts.leaseWait.Add(int64(time.Since(began))) }()
+	defer a.waited(began)
 	for since := began; time.Since(since) < a.policy.settle(); {
 		if !a.pause(min(pollMax, a.policy.settle()/4)) {
 			return false
@@ -218,7 +218,7 @@ func (a *attempt) holderName() (string, error) {
 func (a *attempt) await() (over bool) {
 	gen, began := a.rec.State.Gen, time.Now()
 	a.counts.leaseWaits.Add(1)
-	defer func() { a.counts.leaseWait.Add(int64(time.Since(began))) }()
+	defer a.waited(began)
 	for d := pollMin; ; d = min(d*3/2, pollMax) {
 		if !a.pause(d + jitter(d/2)) {
 			a.flight.publish(a.current(ErrClosed))
@@ -235,6 +235,12 @@ func (a *attempt) await() (over bool) {
 			return false
 		}
 	}
+}
+
+// waited takes in how long another process was waited for.
+func (a *attempt) waited(began time.Time) {
+	a.counts.leaseWait.Add(int64(time.Since(began)))
+	a.operation.note(OpLeaseWait, began, Result{})
 }
 
 // release gives the lease back as change leaves the state, unless it is

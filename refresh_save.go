@@ -46,7 +46,7 @@ func (a *attempt) keep(res refreshed) {
 	}
 	switch {
 	case err != nil:
-		a.log.LogAttrs(a.ctx, slog.LevelWarn, "refreshed token was not needed any more", slog.String("connection", unsaved.Connection), slog.String("reason", err.Error()))
+		a.log.LogAttrs(a.ctx, slog.LevelWarn, "refreshed token was not needed any more", a.subj.attrs(errorAttr(err))...)
 	case res.err != nil:
 		// A new refresh token came without an access token.
 		cause := &RefreshError{Failure: newFailure(fresh.LastError), RetryAt: fresh.NextAttempt, Err: newTokenError(res.err)}
@@ -217,6 +217,6 @@ func (a *attempt) revokeOrphan(cred Credential) {
 	ctx, cancel := context.WithTimeout(a.ctx, a.policy.Exchange)
 	defer cancel()
 	if err := a.revoke(ctx, a.subj, cred); err != nil {
-		a.log.LogAttrs(ctx, slog.LevelWarn, "token of a deleted connection was not revoked", slog.String("connection", a.subj.name()), slog.String("error", err.Error()))
+		a.log.LogAttrs(ctx, slog.LevelWarn, "token of a deleted connection was not revoked", a.subj.attrs(errorAttr(err))...)
 	}
 }

@@ -54,7 +54,7 @@ func (r *runner) run(ctx context.Context) error {
 			if errors.Is(err, store.ErrClosed) || errors.Is(err, ErrClosed) {
 				return err
 			}
-			r.log.LogAttrs(ctx, slog.LevelWarn, "looking for what is due failed", slog.String("error", err.Error()))
+			r.log.LogAttrs(ctx, slog.LevelWarn, "looking for what is due failed", errorAttr(err))
 		}
 		timer := time.NewTimer(runInterval/2 + jitter(runInterval))
 		select {
@@ -128,8 +128,7 @@ func (r *runner) drain(ctx context.Context, provider string) {
 		}()
 		err := r.refreshDue(ctx, provider)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
-			r.log.LogAttrs(ctx, slog.LevelWarn, "refreshing what is due failed",
-				slog.String("provider", provider), slog.String("error", err.Error()))
+			r.log.LogAttrs(ctx, slog.LevelWarn, "refreshing what is due failed", slog.String(keyProvider, provider), errorAttr(err))
 		}
 	})
 }

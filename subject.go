@@ -35,6 +35,9 @@ type Subject struct {
 	// save is how the step of a refresh saves what it has so far; nil in others.
 	save func(Credential) bool
 
+	// operation is what the step is a part of, for the Tracer; nil without one.
+	operation *operation
+
 	// searching is set while values are looked up that calls need later.
 	searching bool
 }

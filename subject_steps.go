@@ -55,7 +55,7 @@ func (s *Subject) Checkpoint(cred Credential) bool { return s.save == nil || s.s
 // request's context should have a deadline, as that of a step has; the caller
 // closes the body. The error has nothing of the request's URL or header in it.
 func (s *Subject) Do(req *http.Request) (*http.Response, error) {
-	resp, err := s.core.tokenHTTP.RoundTrip(req)
+	resp, err := s.roundTrip(req)
 	if err != nil {
 		return nil, outbound.SafeError(req.Context(), err)
 	}

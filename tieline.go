@@ -89,6 +89,9 @@ type Config struct {
 	// is locked, from the goroutine that did it, and should return soon. A panic
 	// in it is contained.
 	OnEvent func(context.Context, Event)
+
+	// Tracer is told where time goes. Default: nobody is.
+	Tracer Tracer
 }
 
 // Outbound says how requests leave and where they may go. Names are resolved
@@ -141,6 +144,7 @@ type core struct {
 	maxStale time.Duration
 	journal  Journal
 	onEvent  func(context.Context, Event)
+	tracer   Tracer
 
 	tokenHTTP http.RoundTripper // token endpoints: never a reused connection
 	apiHTTP   http.RoundTripper // everything else
@@ -209,6 +213,7 @@ func newCore(cfg Config) (*core, error) {
 		maxStale: cfg.MaxStale,
 		journal:  cfg.Journal,
 		onEvent:  cfg.OnEvent,
+		tracer:   cfg.Tracer,
 
 		tokenHTTP: transports.Token,
 		apiHTTP:   transports.API,

@@ -70,7 +70,7 @@ func (s *Subject) send(ctx context.Context, call *oauth.Call) (*oauth.Answer, *o
 	if err != nil {
 		return nil, &oauth.Error{Class: oauth.Config, Code: "provider_data", Err: err}
 	}
-	return oauth.Send(ctx, out, call, s.core.now)
+	return s.ask(ctx, out, call)
 }
 
 // identify completes a call with what says who makes it, and returns the way that it

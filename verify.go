@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/tieline/tieline/internal/spec"
 )
@@ -42,15 +43,27 @@ func (e *VerificationError) Temporary() bool {
 // verify tries out a credential where the provider's data says how. Endpoints
 // are tried in order; the first good answer counts.
 func (s *Subject) verify(ctx context.Context) error {
+	if v := s.provider.Verification; len(s.provider.Verify) == 0 && (v == nil || len(v.Endpoints) == 0) {
+		return nil
+	}
+	began := time.Now()
+	err := s.tryEndpoints(ctx)
+	r := Result{Err: err}
+	var failure *VerificationError
+	if errors.As(err, &failure) {
+		r.Status = failure.Status
+	}
+	s.operation.note(OpVerify, began, r)
+	return err
+}
+
+func (s *Subject) tryEndpoints(ctx context.Context) error {
 	if len(s.provider.Verify) > 0 {
 		tctx, cancel := context.WithTimeout(ctx, s.core.policy.Exchange)
 		defer cancel()
 		return s.passes(tctx)
 	}
 	v := s.provider.Verification
-	if v == nil || len(v.Endpoints) == 0 {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, s.core.policy.Exchange)
 	defer cancel()
 	failure := &VerificationError{}

@@ -144,7 +144,7 @@ func (in *inbound) listInto(ctx context.Context, found map[string]connection, la
 		in.note(ctx, found, row)
 		if limit > 0 && len(found) >= limit {
 			in.log.LogAttrs(ctx, slog.LevelWarn, "a webhook was tried with the secrets of some connections only",
-				slog.String("integration", in.integration.row.Unique), slog.Int("connections", limit))
+				slog.String(keyIntegration, in.integration.row.Unique), slog.Int(keyCount, limit))
 			return nil
 		}
 	}
@@ -162,7 +162,7 @@ func (in *inbound) note(ctx context.Context, found map[string]connection, row st
 
 func (in *inbound) unreadable(ctx context.Context, row store.Row, err error) {
 	in.log.LogAttrs(ctx, slog.LevelWarn, "a connection cannot be read, and gets no webhooks",
-		slog.String("integration", in.integration.row.Unique), slog.String("connection", connectionID(row)), slog.String("error", translate(err).Error()))
+		slog.String(keyIntegration, in.integration.row.Unique), slog.String(keyConnection, connectionID(row)), errorAttr(translate(err)))
 }
 
 // connections are those that a delivery is about.

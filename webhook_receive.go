@@ -164,7 +164,7 @@ var errPanicked = errors.New("the application panicked")
 func (h *webhookHandler) contained(ctx context.Context, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			h.core.log.LogAttrs(ctx, slog.LevelError, "receiving a webhook panicked", slog.String("stack", string(debug.Stack())))
+			h.core.log.LogAttrs(ctx, slog.LevelError, "receiving a webhook panicked", slog.String(keyStack, string(debug.Stack())))
 			err = errPanicked
 		}
 	}()
@@ -207,7 +207,7 @@ func (h *webhookHandler) refuse(w http.ResponseWriter, r *http.Request, key stri
 	_, _ = io.WriteString(w, `{"error":`+strconv.Quote(no.code)+`}`)
 	if no.err != nil && r.Context().Err() == nil {
 		h.core.log.LogAttrs(r.Context(), slog.LevelWarn, "webhook refused",
-			slog.String("integration", key), slog.Int("status", no.status), slog.String("error", no.err.Error()))
+			slog.String(keyIntegration, key), slog.Int(keyStatus, no.status), errorAttr(no.err))
 	}
 }
 
