@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +15,9 @@ import (
 //
 // URLs may be relative to the provider's base URL: client.Get("/user"). The
 // credential goes only to the base URL's own origin and to the hosts that the
-// provider's data lists, also after redirects; other hosts get the request
-// without it. An answer 401 is taken as a reason to refresh once, and the
+// provider's data or [Integration.APIHosts] lists, also after redirects; other hosts
+// get the request without it. With the credential, the Host header is that of the
+// URL. An answer 401 is taken as a reason to refresh once, and the
 // request is then repeated if its body can be had again ([http.Request.GetBody]).
 //
 // Requests that failed are repeated as the zero [RetryPolicy] says, and wait while
@@ -107,6 +109,9 @@ func (c *apiCall) send(s *snapshot, body io.ReadCloser) (r sent) {
 	out := outgoing(c.req, target, body)
 	rt := core.apiHTTP
 	if s.takes(target) {
+		// A server of many customers goes by this, and would hand the credential to
+		// another one.
+		out.Host = ""
 		if err := core.attach(s.subject, out); err != nil {
 			return fail(err)
 		}
@@ -131,6 +136,9 @@ func (c *apiCall) send(s *snapshot, body io.ReadCloser) (r sent) {
 	shown := *c.req
 	shown.URL = target
 	r.resp.Request = &shown
+	if r.resp.StatusCode >= 300 && r.resp.StatusCode < 400 {
+		r.resp.Request = shown.WithContext(context.WithValue(shown.Context(), beganKey{}, c.began))
+	}
 	absoluteLocation(r.resp, target)
 	return r
 }
@@ -148,7 +156,7 @@ func outgoing(req *http.Request, target *url.URL, body io.ReadCloser) *http.Requ
 
 // takes says whether the credential may go to target.
 func (s *snapshot) takes(target *url.URL) bool {
-	return s.base != nil && reaches(s.subject.provider, s.base, target)
+	return s.subject.reaches(s.base, target)
 }
 
 // errMalformed stands for errors in which net/http quotes the answer.
@@ -164,7 +172,7 @@ func withoutAnswer(err error) error {
 // resolve makes a URL absolute. One without a host belongs behind the base URL.
 func resolve(s *snapshot, u *url.URL) (*url.URL, error) {
 	switch {
-	case u.Host != "" && u.Scheme != "":
+	case u.Host != "" && u.Scheme != "" && u.Opaque == "":
 		return u, nil
 	case u.Host != "" || u.Scheme != "" || u.Opaque != "":
 		return nil, &FieldError{Field: "url", Reason: "must be absolute, or a path"}

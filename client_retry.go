@@ -96,6 +96,9 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 	return p, nil
 }
 
+// beganKey is for when the caller's request began, in what a redirect shows of it.
+type beganKey struct{}
+
 // apiCall is one request of the caller, however often it is sent.
 type apiCall struct {
 	t       *transport
@@ -111,6 +114,11 @@ func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {
 		return nil, t.invalid
 	}
 	c := apiCall{t: t, req: req, began: time.Now()}
+	if before := req.Response; before != nil && before.Request != nil { // which redirected here
+		if at, ok := before.Request.Context().Value(beganKey{}).(time.Time); ok {
+			c.began = at
+		}
+	}
 	body := req.Body
 	for n := 1; ; n++ {
 		r := c.attempt(body)

@@ -220,6 +220,44 @@ func TestDrainIsBounded(t *testing.T) {
 	})
 }
 
+// Who looks for a wait in an answer that never ends gets that answer all the same, and
+// can leave it.
+func TestPeekIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newAPIWorld(t, googleRetry)
+		w.core.apiHTTP = answering(func(r *http.Request, _ string) *http.Response {
+			resp := jsonResponse(r, http.StatusTooManyRequests, "")
+			resp.Header.Set("Retry-After", "3600") // longer than the client waits
+			resp.Body = &stuck{closed: make(chan bool)}
+			return resp
+		})
+		began := time.Now()
+		resp, err := w.client(ClientOptions{}).Get("/x")
+		if err != nil || time.Since(began) != drainTime {
+			t.Fatalf("after %v: %v", time.Since(began), err)
+		}
+		time.AfterFunc(time.Minute, func() { _ = resp.Body.Close() })
+		if _, err := io.ReadAll(resp.Body); err != io.ErrClosedPipe || time.Since(began) != drainTime+time.Minute {
+			t.Errorf("read for %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// A redirect does not begin the time anew in which a request is repeated.
+func TestRedirectsShareTheTotal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		busy := told{status: 503, header: "Retry-After: 25"}
+		w := newAPIWorld(t, "", busy, told{status: 307, header: "Location: /b"}, busy, told{})
+		resp, err := w.client(ClientOptions{Retry: RetryPolicy{MaxTotal: 40 * time.Second}}).Get("/a")
+		body(t, resp, err)
+		if resp.StatusCode != 503 || len(w.sent) != 3 {
+			t.Errorf("%d after %d requests, %v apart", resp.StatusCode, len(w.sent), w.waits())
+		}
+	})
+}
+
 // failingOnce is a reader that has its error for one call only.
 type failingOnce struct{ err error }
 

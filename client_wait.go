@@ -101,19 +101,26 @@ func moment(text string) (time.Time, bool) {
 	return at, err == nil
 }
 
-// bodyWait is how long the body of an answer asks to wait. The caller reads it from
-// its beginning all the same.
+// bodyWait is how long the body of an answer asks to wait, if that comes within
+// drainTime. The caller reads it from its beginning all the same.
 func bodyWait(b *spec.WaitInBody, resp *http.Response, now time.Time) time.Duration {
 	if b == nil || resp.Body == nil || resp.Body == http.NoBody {
 		return 0
 	}
-	head, err := io.ReadAll(io.LimitReader(resp.Body, maxPeek))
-	resp.Body = &peeked{Reader: io.MultiReader(bytes.NewReader(head), afterError(resp.Body, err)), Closer: resp.Body}
-	if err != nil {
+	p := peek(resp.Body)
+	resp.Body = p
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+		return 0 // the caller is not kept from an answer that comes slowly
+	}
+	if p.err != nil {
 		return 0
 	}
 	var answer any
-	dec := json.NewDecoder(bytes.NewReader(head))
+	dec := json.NewDecoder(bytes.NewReader(p.head))
 	dec.UseNumber()
 	if dec.Decode(&answer) != nil {
 		return 0
@@ -132,20 +139,36 @@ func bodyWait(b *spec.WaitInBody, resp *http.Response, now time.Time) time.Durat
 	return secondsWait(found[1])
 }
 
-// peeked is a body of which a part was read and put back.
+// peeked is a body whose beginning is read ahead, and given back.
 type peeked struct {
-	io.Reader
-	io.Closer
+	body io.ReadCloser
+	done chan struct{} // closed once head and err are there
+	head []byte
+	err  error // that was met after head, and ends the body
 }
 
-// afterError is the rest of a body whose reading has failed already, or has not.
-func afterError(rest io.Reader, err error) io.Reader {
-	if err != nil {
-		return failing{err}
+func peek(body io.ReadCloser) *peeked {
+	p := &peeked{body: body, done: make(chan struct{})}
+	go func() { // until body has so much, ends or is closed
+		defer close(p.done)
+		p.head, p.err = io.ReadAll(io.LimitReader(body, maxPeek))
+	}()
+	return p
+}
+
+// Read implements io.Reader.
+func (p *peeked) Read(b []byte) (int, error) {
+	<-p.done
+	switch {
+	case len(p.head) > 0:
+		n := copy(b, p.head)
+		p.head = p.head[n:]
+		return n, nil
+	case p.err != nil:
+		return 0, p.err
 	}
-	return rest
+	return p.body.Read(b)
 }
 
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+// Close implements io.Closer.
+func (p *peeked) Close() error { return p.body.Close() }

@@ -66,6 +66,11 @@ func newAPIWorld(t testing.TB, proxy string, answers ...told) *apiWorld {
 // open connects to a provider of a catalog, as "api"/"alice".
 func (w *apiWorld) open(catalog *Catalog, provider string, cred Credential, app AppCredential) {
 	w.t.Helper()
+	w.connectTo(catalog, provider, ConnectionInput{Credential: cred}, app)
+}
+
+func (w *apiWorld) connectTo(catalog *Catalog, provider string, in ConnectionInput, app AppCredential) {
+	w.t.Helper()
 	c, err := New(Config{Store: &store.Memory{}, Keys: testKeys(w.t), Providers: catalog})
 	if err != nil {
 		w.t.Fatal(err)
@@ -75,7 +80,7 @@ func (w *apiWorld) open(catalog *Catalog, provider string, cred Credential, app 
 	if _, err := c.Integrations.Create(w.t.Context(), Integration{Key: "api", Provider: provider, App: app}); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := c.Connections.Import(w.t.Context(), "api", "alice", ConnectionInput{Credential: cred}); err != nil {
+	if _, err := c.Connections.Import(w.t.Context(), "api", "alice", in); err != nil {
 		w.t.Fatal(err)
 	}
 	c.core.apiHTTP = w

@@ -16,8 +16,8 @@ type Status string
 const (
 	// StatusActive: it works, as far as is known.
 	StatusActive Status = "active"
-	// StatusNeedsReauth: the provider refuses the grant. The user has to
-	// authorize again.
+	// StatusNeedsReauth: the provider refuses the grant, or a credential that was
+	// tried out with [Connections.Verify]. The user has to authorize again.
 	StatusNeedsReauth Status = "needs_reauth"
 	// StatusPending: it waits for an approval at the provider.
 	StatusPending Status = "pending"
@@ -38,13 +38,15 @@ type Organization struct {
 	DisplayName string // at most 255 bytes
 }
 
-// Failure is what the last attempt to refresh a credential ended with.
+// Failure is what the last attempt to refresh a credential, or to try it out, ended
+// with.
 type Failure struct {
 	// Code is the provider's error code (RFC 6749 section 5.2), or one of
 	// "http_<status>", "unreachable", "no_answer", "lost_rotation", "unsaved",
-	// "panic".
+	// "credential_refused", "panic".
 	// "lost_rotation" is a grant that the provider refuses after an attempt
 	// whose end is unknown: a new refresh token was probably made and lost.
+	// "credential_refused" is what [Connections.Verify] found out.
 	Code   string
 	Class  ErrorClass
 	Status int // of the HTTP response, 0 without one
@@ -79,8 +81,9 @@ type Connection struct {
 	WebhookURL string
 
 	Status Status
-	// LastError is what the last attempt to refresh failed with, nil after a
-	// success. A connection can be active all the same.
+	// LastError is what the last attempt to refresh failed with, or a refusal when
+	// the credential was tried out; nil after a success. A connection can be active
+	// all the same.
 	LastError *Failure
 
 	// RowID never changes and is never used again, also not by a connection of

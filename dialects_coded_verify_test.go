@@ -1,15 +1,17 @@
 package tieline
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
-
-	"github.com/tieline/tieline/store"
+	"time"
 )
 
 // triedOut is how a provider answers whoever tries a credential out: read says who
@@ -19,8 +21,8 @@ type triedOut struct {
 	config        map[string]string
 	key           string // of an API_KEY provider
 	read          func(r *http.Request, body string) string
-	good, bad     string
-	badStatus     int
+	good          []told
+	bad, odd      []told // refusals, and answers that are neither
 }
 
 func basicOf(r *http.Request, _ string) string {
@@ -39,7 +41,52 @@ func signedBy(r *http.Request, _ string) string {
 	return strings.TrimPrefix(auth[:strings.Index(auth, "/")], "AWS4-HMAC-SHA256 Credential=") + ":w0rd"
 }
 
+// soapUser is who asks PromoStandards.
+func soapUser(r *http.Request, body string) string {
+	var call struct {
+		Body struct {
+			Ask struct {
+				ID       string `xml:"id"`
+				Password string `xml:"password"`
+			} `xml:"https://brandedpromoapparel.com/Schema/CustomerLookupService/ GetAccountsByEmailRequest"`
+		} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
+	}
+	if xml.Unmarshal([]byte(body), &call) != nil || r.Header.Get("Soapaction") != `"getAccountsByEmail"` || r.Header.Get("Content-Type") != "text/xml; charset=utf-8" {
+		return body
+	}
+	return call.Body.Ask.ID + ":" + call.Body.Ask.Password
+}
+
+func keyIn(header, prefix string) func(*http.Request, string) string {
+	return func(r *http.Request, _ string) string { return strings.TrimPrefix(r.Header.Get(header), prefix) }
+}
+
+// ok is an answer with status 200.
+func ok(body string) []told { return []told{{body: body}} }
+
+const (
+	unauthorized = http.StatusUnauthorized
+	snipeKey     = "eyJ0eXAi.eyJhdWQi.c2lnbmF0dXJl"
+	apolloKey    = "eh_3LUIFtj04rG4KF_FoFw"
+)
+
 var triedOutCases = []triedOut{
+	{provider: "apollo", url: "https://app.apollo.io/api/v1/auth/health", key: apolloKey, read: keyIn("X-Api-Key", ""),
+		good: ok(`{"healthy":true,"is_logged_in":true}`), bad: []told{{body: `{"healthy":true,"is_logged_in":false}`}, {body: `{"healthy":true}`}, {status: unauthorized}}},
+	{provider: "azure-devops", url: "https://dev.azure.com/acme/_apis/projects", config: map[string]string{"organizationUrl": "dev.azure.com/acme"}, read: basicOf,
+		good: ok(`{"count":0,"value":[]}`), bad: []told{{status: 203, body: `<html>`}, {status: 202, body: `{}`}, {status: unauthorized}}, odd: []told{{status: 302, header: "Location: /signin"}}},
+	{provider: "snipe-it", url: "https://acme.snipe-it.io/api/v1/users", config: map[string]string{"hostname": "acme.snipe-it.io"}, key: snipeKey, read: keyIn("Authorization", "Bearer "),
+		good: ok(`{"total":0,"rows":[]}`), bad: []told{{body: `{"status":"error","messages":"Unauthorized."}`}, {status: unauthorized}}, odd: []told{{status: 302, header: "Location: /login"}}},
+	{provider: "cdw", url: "https://apiconnect.cdw.com/b2b/v1/customers/orders", config: map[string]string{"baseUrl": "apiconnect.cdw.com/b2b"}, key: strings.Repeat("a1b2", 8),
+		read: func(r *http.Request, body string) string {
+			if body != `{"orderHeader":{},"orderLines":[]}` || r.Method != http.MethodPost {
+				return body
+			}
+			return r.Header.Get("Subscription-Key")
+		}, good: []told{{status: 400, body: `{"statusCode":"REJECTED"}`}}, bad: []told{{status: unauthorized}, {status: 403}, {body: `{}`}}, odd: []told{{status: 404}}},
+	{provider: "vantage-apparel", url: "https://brandedpromoapparel.com/WebServices/CustomerLookupService.svc", read: soapUser,
+		good: []told{{body: `<r><code>130</code><description>No Accounts found</description></r>`}, {body: `<r><account>1051</account></r>`}},
+		bad:  []told{{body: `<r><code>105</code><description>Authentication failed</description></r>`}, {body: `<r xmlns:n="x"><n:code>105</n:code></r>`}}},
 	{provider: "bitdefender", url: "https://api.example.com/api/v1.0/jsonrpc/general", config: map[string]string{"ACCESS_URL": "https://api.example.com/api"},
 		read: func(r *http.Request, body string) string {
 			var call struct{ JSONRPC, Method string }
@@ -47,7 +94,7 @@ var triedOutCases = []triedOut{
 				return body
 			}
 			return basicOf(r, body)
-		}, good: `{"id":"1","jsonrpc":"2.0","result":{}}`, bad: `{}`, badStatus: 401},
+		}, good: ok(`{"id":"1","jsonrpc":"2.0","result":{}}`), bad: []told{{status: unauthorized, body: `{}`}, {status: 403}}},
 	{provider: "expensify", url: "https://integrations.expensify.com/Integration-Server/ExpensifyIntegrations", read: func(_ *http.Request, body string) string {
 		form, _ := url.ParseQuery(body)
 		var job struct {
@@ -58,72 +105,77 @@ var triedOutCases = []triedOut{
 			return body
 		}
 		return job.Credentials.PartnerUserID + ":" + job.Credentials.PartnerUserSecret
-	}, good: `{"policyList":[],"responseCode":200}`, bad: `{"responseMessage":"Authentication error","responseCode":404}`, badStatus: 200},
+	}, good: ok(`{"policyList":[],"responseCode":200}`), bad: ok(`{"responseMessage":"Authentication error","responseCode":404}`)},
 	{provider: "lastpass", url: "https://lastpass.com/enterpriseapi.php", read: func(_ *http.Request, body string) string {
 		var call struct{ CID, ProvHash, Cmd string }
 		if json.Unmarshal([]byte(body), &call) != nil || call.Cmd != "getuserdata" {
 			return body
 		}
 		return call.CID + ":" + call.ProvHash
-	}, good: `{"Users":{}}`, bad: `Authorization Error`, badStatus: 200},
+	}, good: ok(`{"Users":{}}`), bad: ok(`Authorization Error`)},
 	{provider: "pushpay-chms-v1", url: "https://acme.ccbchurch.com/api.php", config: map[string]string{"subdomain": "acme"}, read: basicOf,
-		good: `<ccb_api><response><counter>1</counter></response></ccb_api>`, bad: `<ccb_api><response><errors><error number="002"/></errors></response></ccb_api>`, badStatus: 200},
+		good: ok(`<ccb_api><response><counter>1</counter></response></ccb_api>`), bad: ok(`<ccb_api><response><errors><error number="002"/></errors></response></ccb_api>`)},
 	{provider: "skio", url: "https://graphql.skio.com/v1/graphql", key: "a1b2c3d4-e5f6-47a8-9b0c-d1234567890f", read: func(r *http.Request, body string) string {
 		if !strings.Contains(body, "Orders") {
 			return body
 		}
 		return strings.TrimPrefix(r.Header.Get("Authorization"), "API ")
-	}, good: `{"data":{"Orders":[]}}`, bad: `{"errors":[{"message":"no"}]}`, badStatus: 200},
-	{provider: "aws-iam", url: "https://sts.amazonaws.com/", config: map[string]string{"region": "eu-central-1"}, read: signedBy, good: `<x/>`, bad: `<x/>`, badStatus: 403},
-	{provider: "aws-inspector2", url: "https://sts.amazonaws.com/", config: map[string]string{"region": "eu-central-1"}, read: signedBy, good: `<x/>`, bad: `<x/>`, badStatus: 403},
+	}, good: ok(`{"data":{"Orders":[]}}`), bad: []told{{body: `{"errors":[{"message":"no"}]}`}, {body: `{"data":null,"errors":[]}`}, {status: unauthorized}}},
+	{provider: "aws-iam", url: "https://sts.amazonaws.com/", config: map[string]string{"region": "eu-central-1"}, read: signedBy, good: ok(`<x/>`), bad: []told{{status: 403, body: `<x/>`}}},
+	{provider: "aws-inspector2", url: "https://sts.amazonaws.com/", config: map[string]string{"region": "eu-central-1"}, read: signedBy, good: ok(`<x/>`), bad: []told{{status: 403, body: `<x/>`}}},
 }
 
+// busy is what any provider may answer at any time.
+var busy = []told{{status: 500}, {status: 503}, {status: 429}, {status: 403, header: "Retry-After: 60"}, {err: errDown}}
+
 // A credential is tried out as the provider wants it, and what the provider says
-// counts, whatever the status.
+// counts, whatever the status: when a connection is made, and later on.
 func TestVerificationOfCodedProviders(t *testing.T) {
 	t.Parallel()
-	data := referenceFile(t)
+	catalog, _ := LoadCatalog(CatalogFile{Name: "providers.yaml", Data: referenceFile(t)})
 	for _, tt := range triedOutCases {
-		for _, good := range []bool{true, false} {
-			name := tt.provider + map[bool]string{true: " good", false: " bad"}[good]
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				catalog, _ := LoadCatalog(CatalogFile{Name: "providers.yaml", Data: data})
-				c, err := New(Config{Store: &store.Memory{}, Keys: testKeys(t), Providers: catalog, CallbackURL: testCallback})
-				if err != nil {
-					t.Fatal(err)
+		t.Run(tt.provider, func(t *testing.T) {
+			t.Parallel()
+			for want, answers := range map[Verdict][]told{VerdictAccepted: tt.good, VerdictRefused: tt.bad, VerdictUnclear: slices.Concat(busy, tt.odd)} {
+				for _, answer := range answers {
+					tt.try(t, catalog, answer, want)
 				}
-				t.Cleanup(func() { _ = c.Close(t.Context()) })
-				want, asked := "us\"er:w0rd", 0
-				cred := Credential(&Basic{Username: NewSecret("us\"er"), Password: NewSecret("w0rd")})
-				if tt.key != "" {
-					want, cred = tt.key, &APIKey{Key: NewSecret(tt.key)}
-				}
-				c.core.apiHTTP = answering(func(r *http.Request, body string) *http.Response {
-					u := *r.URL
-					u.RawQuery = ""
-					if asked++; u.String() != tt.url {
-						t.Errorf("asked %s", r.URL)
-					}
-					if got := tt.read(r, body); got != want {
-						t.Errorf("it is %q who asks, want %q", got, want)
-					}
-					if good {
-						return jsonResponse(r, 200, tt.good)
-					}
-					return jsonResponse(r, tt.badStatus, tt.bad)
-				})
-				if _, err := c.Integrations.Create(t.Context(), Integration{Key: "k", Provider: tt.provider}); err != nil {
-					t.Fatal(err)
-				}
-				_, err = c.Connections.Create(t.Context(), "k", "alice", ConnectionInput{Credential: cred, Config: tt.config})
-				if good && err != nil || !good && !errors.Is(err, ErrVerification) {
-					t.Errorf("Create = %v", err)
-				}
-				if asked != 1 {
-					t.Errorf("asked %d times", asked)
-				}
-			})
+			}
+		})
+	}
+}
+
+func (tt *triedOut) try(t *testing.T, catalog *Catalog, answer told, want Verdict) {
+	t.Helper()
+	who, cred := "us\"er:w0rd", Credential(&Basic{Username: NewSecret("us\"er"), Password: NewSecret("w0rd")})
+	if tt.key != "" {
+		who, cred = tt.key, &APIKey{Key: NewSecret(tt.key)}
+	}
+	w := &apiWorld{t: t}
+	w.serve = func(r *http.Request, body string) told {
+		u := *r.URL
+		u.RawQuery = ""
+		if u.String() != tt.url {
+			t.Errorf("asked %s", r.URL)
 		}
+		if got := tt.read(r, body); got != who {
+			t.Errorf("it is %q who asks, want %q", got, who)
+		}
+		return answer
+	}
+	w.connectTo(catalog, tt.provider, ConnectionInput{Credential: cred, Config: tt.config, SkipVerification: true}, nil)
+	_, err := w.Connections.Create(t.Context(), "api", "bob", ConnectionInput{Credential: cred, Config: tt.config})
+	if want == VerdictAccepted && err != nil || want != VerdictAccepted && !errors.Is(err, ErrVerification) {
+		t.Errorf("Create, with %+v: %v", answer, err)
+	}
+	asked := len(w.urls())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second) // no time to make sure of a refusal
+	defer cancel()
+	got, err := w.Connections.Verify(ctx, "api", "alice")
+	if got != want || (err == nil) != (want == VerdictAccepted) {
+		t.Errorf("Verify, with %+v: %s, %v; want %s", answer, got, err, want)
+	}
+	if asked != 1 || len(w.urls()) != 2 {
+		t.Errorf("asked %d times", len(w.urls()))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tieline/tieline/internal/sign"
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/internal/template"
+	"github.com/tieline/tieline/internal/xmlbody"
 )
 
 // maxAPIAnswer bounds the answer of a call that is made around a connection, in
@@ -218,22 +219,9 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 	if !target.IsAbs() {
 		return nil, &FieldError{Field: "url", Reason: "is relative, and the provider has no base URL"}
 	}
-	var body io.Reader
-	kind := "application/json"
-	if !call.Data.IsZero() {
-		v, err := call.Data.Expand(env)
-		if err != nil {
-			return nil, configError(err)
-		}
-		b, err := json.Marshal(v)
-		if call.Form {
-			b, err = formBody(v.Map)
-			kind = "application/x-www-form-urlencoded"
-		}
-		if err != nil {
-			return nil, err
-		}
-		body = bytes.NewReader(b)
+	body, kind, err := callBody(call, env)
+	if err != nil {
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, call.Method, target.String(), body)
 	if err != nil {
@@ -249,6 +237,30 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 		return req, s.core.attach(s, req)
 	}
 	return req, nil
+}
+
+// callBody is the body of a call and its media type; a nil body is none.
+func callBody(call *spec.APICall, env *template.Env) (body io.Reader, kind string, err error) {
+	if call.Data.IsZero() {
+		return nil, "", nil
+	}
+	v, err := call.Data.Expand(env)
+	if err != nil {
+		return nil, "", configError(err)
+	}
+	var b []byte
+	switch call.Body {
+	case spec.BodyForm:
+		b, err = formBody(v.Map)
+		kind = "application/x-www-form-urlencoded"
+	case spec.BodyXML:
+		b, err = xmlbody.Encode(v)
+		kind = "application/xml"
+	default:
+		b, err = json.Marshal(v)
+		kind = "application/json"
+	}
+	return bytes.NewReader(b), kind, err
 }
 
 // formBody is a form, in which a mapping or a list is JSON.
@@ -271,7 +283,7 @@ func formBody(params spec.Map) ([]byte, error) {
 // sendsTo says whether the credential may go to a URL of the provider's data. A
 // literal host in it is the provider's word that it is its own.
 func (s *Subject) sendsTo(base, target *url.URL) bool {
-	return base != nil && reaches(s.provider, base, target) || target.Scheme == "https" && s.namesHost(target.Hostname())
+	return s.reaches(base, target) || target.Scheme == "https" && s.namesHost(target.Hostname())
 }
 
 // namesHost says whether the provider's data has the host written out in a call
@@ -295,21 +307,6 @@ func (s *Subject) namesHost(host string) bool {
 		return true
 	}
 	return s.provider.Uninstall != nil && named(s.provider.Uninstall.URL)
-}
-
-// passes makes the checks that succeed only with a good credential.
-func (s *Subject) passes(ctx context.Context) error {
-	for i := range s.provider.Verify {
-		check := &s.provider.Verify[i]
-		answer, err := s.apiAsk(ctx, &check.Call, nil, check.Headers...)
-		if err != nil {
-			return &VerificationError{Err: err}
-		}
-		if !check.Expect.Holds(answer.status, answer.header.Get("Content-Type"), []byte(answer.raw)) {
-			return &VerificationError{Status: answer.status}
-		}
-	}
-	return nil
 }
 
 // uninstall tells the provider that the connection is about to end, where its data

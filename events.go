@@ -31,11 +31,15 @@ const (
 	// EventRefreshFailed: an attempt to refresh failed and will be repeated. Err
 	// says why. The credential in use may well be valid for a while yet.
 	EventRefreshFailed EventType = "connection.refresh_failed"
-	// EventReauthRequired: the provider refuses the grant. The user has to
-	// authorize again. It comes once per connection. Err is a [*RefreshError],
+	// EventReauthRequired: the provider refuses the grant, or a credential that was
+	// tried out with [Connections.Verify]. The user has to authorize again. It comes
+	// once per connection. Err is a [*RefreshError],
 	// whose Failure has the code "lost_rotation" if the grant was probably not
 	// revoked but lost between the provider and the Store.
 	EventReauthRequired EventType = "connection.reauth_required"
+	// EventVerified: a credential for which there was an EventReauthRequired was
+	// tried out again, and the provider accepts it.
+	EventVerified EventType = "connection.verified"
 	// EventUnsaved: a new token is in use but could not be stored yet. It is
 	// lost if the process ends before [EventRefreshed] follows, unless there is
 	// a [Journal] that has it.
@@ -53,6 +57,10 @@ const (
 	EventIntegrationRefused EventType = "integration.refused"
 	// EventIntegrationAccepted: the provider accepts the application again.
 	EventIntegrationAccepted EventType = "integration.accepted"
+	// EventForwardFailed: a webhook or an event is not sent to its receiver any more,
+	// as [Forward] says. Err is a [*ForwardError]; [Forwards] has the message for 30
+	// days.
+	EventForwardFailed EventType = "forward.failed"
 )
 
 // Event tells the host application what happened. It holds no secret.
@@ -86,6 +94,7 @@ func (c *core) emit(ctx context.Context, e Event) {
 		attrs = append(attrs, failureAttrs(e.Err)...)
 	}
 	c.log.LogAttrs(ctx, level, string(e.Type), attrs...)
+	c.forwardEvent(ctx, e)
 	if c.onEvent == nil {
 		return
 	}

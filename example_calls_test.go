@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -86,6 +87,29 @@ func ExampleConnections_Pages() {
 	// Output:
 	// 2 things, and more after "b"
 	// 1 things, last page: true
+}
+
+// A vendor that takes uploads at a host of their own gets the credential there, too.
+func ExampleIntegrations_Update_apiHosts() {
+	ctx := context.Background()
+	client, api := listing()
+	defer api.Close()
+	uploads := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "key %q", r.Header.Get("X-Key"))
+	}))
+	defer uploads.Close()
+	_, err := client.Integrations.Update(ctx, "api", func(i *tieline.Integration) error {
+		i.APIHosts = []string{uploads.Listener.Addr().String()} // or "uploads.example.com"
+		return nil
+	})
+	check(err)
+	resp, err := client.Connections.HTTPClient("api", "alice").Get(uploads.URL + "/files")
+	check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	check(err)
+	fmt.Println(string(body))
+	// Output: key "k"
 }
 
 func ExampleConnections_Items() {

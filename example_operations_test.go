@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tieline/tieline"
 	"github.com/tieline/tieline/store"
@@ -104,6 +105,40 @@ func ExampleConnections_Create_otherModes() {
 	// Unordered output:
 	// acme-basic alice active
 	// acme-cc machine active
+}
+
+// A page of the application's settings shows whether a key still works.
+func ExampleConnections_Verify() {
+	ctx := context.Background()
+	client, provider := start()
+	defer provider.Close()
+	_, err := client.Integrations.Create(ctx, tieline.Integration{Key: "acme-key", Provider: "acme-key"})
+	check(err)
+	for id, key := range map[string]string{"alice": provider.Credentials().APIKey, "bob": "revoked"} {
+		_, err := client.Connections.Import(ctx, "acme-key", id, tieline.ConnectionInput{
+			Credential: &tieline.APIKey{Key: tieline.NewSecret(key)}, SkipVerification: true,
+		})
+		check(err)
+	}
+	// A refusal is confirmed and noted if there is time; a page wants to be quick.
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	for _, id := range []string{"alice", "bob"} {
+		verdict, err := client.Connections.Verify(ctx, "acme-key", id)
+		switch verdict {
+		case tieline.VerdictAccepted, tieline.VerdictUntested:
+			fmt.Println(id, verdict)
+		case tieline.VerdictRefused:
+			fmt.Println(id, "has to connect again:", errors.Is(err, tieline.ErrVerification))
+		case tieline.VerdictUnclear:
+			fmt.Println(id, "is to be looked at later:", err)
+		default:
+			check(err)
+		}
+	}
+	// Output:
+	// alice accepted
+	// bob has to connect again: true
 }
 
 // An existing connection gets a new grant in place, and keeps what the

@@ -121,7 +121,7 @@ func (c *core) integrationValue(row store.Row, rec *record.Integration, private 
 	}
 	return Integration{
 		Key: row.Unique, Provider: rec.Provider, DisplayName: name, ForwardWebhooks: rec.ForwardWebhooks,
-		App: cloneApp(private.app), Config: maps.Clone(rec.Config),
+		App: cloneApp(private.app), Config: maps.Clone(rec.Config), APIHosts: slices.Clone(rec.APIHosts),
 		WebhookSecrets: slices.Clone(private.webhooks.secrets), WebhookParams: maps.Clone(private.webhooks.params),
 		RowID: row.ID, Number: numberOf(row.ID), CreatedAt: rec.CreatedAt, UpdatedAt: rec.UpdatedAt,
 	}

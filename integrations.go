@@ -38,6 +38,14 @@ type Integration struct {
 	// by setting them to "".
 	Config map[string]string
 
+	// APIHosts are hosts beside that of the provider's base URL and those of its data
+	// to which the credential of a connection may be sent, such as a second API of the
+	// same vendor: names, or "*.example.com" for every name below one, at most 50. They
+	// are reached by https at the usual port, and kept in lower case. For tests, a
+	// loopback address with a port ("127.0.0.1:8080") is one that is reached by http as
+	// well, if [Outbound.AllowPrivate] has it.
+	APIHosts []string
+
 	// WebhookSecrets check the provider's webhooks, beside [OAuthApp.WebhookSecret]:
 	// at most 10, each at most 4096 characters, the newest first. With several, a
 	// secret can be replaced while deliveries signed with the old one are on their
@@ -91,6 +99,10 @@ func (m *Integrations) create(ctx context.Context, in Integration) (Integration,
 	if err := errors.Join(checkApp(in.App, entry), checkWebhooks(in)); err != nil {
 		return Integration{}, err
 	}
+	hosts, err := c.checkAPIHosts(in.APIHosts)
+	if err != nil {
+		return Integration{}, err
+	}
 	plain, secrets, err := checkConfig(entry.IntegrationConfig, nil, in.Config, nil)
 	if err != nil {
 		return Integration{}, err
@@ -104,7 +116,7 @@ func (m *Integrations) create(ctx context.Context, in Integration) (Integration,
 	now := c.now()
 	rec := &record.Integration{
 		Provider: in.Provider, DisplayName: in.DisplayName, ForwardWebhooks: in.ForwardWebhooks,
-		Config: plain, CreatedAt: now, UpdatedAt: now,
+		Config: plain, CreatedAt: now, UpdatedAt: now, APIHosts: hosts,
 	}
 	row := store.Row{Key: store.Key{Kind: kindIntegration, ID: id}, Unique: in.Key}
 	row, err = c.putIntegration(ctx, row, rec, private)
@@ -149,6 +161,9 @@ func (m *Integrations) update(ctx context.Context, key string, change func(*Inte
 		if err := change(&next); err != nil {
 			return Integration{}, err
 		}
+		if next.APIHosts, err = c.checkAPIHosts(next.APIHosts); err != nil {
+			return Integration{}, err
+		}
 		row, rec, private, err := old.edited(next)
 		if err != nil {
 			return Integration{}, err
@@ -191,7 +206,7 @@ func (i *integration) edited(next Integration) (store.Row, *record.Integration, 
 		rec.DisplayName = next.DisplayName
 	}
 	rec.ForwardWebhooks = next.ForwardWebhooks
-	rec.Config = plain
+	rec.Config, rec.APIHosts = plain, next.APIHosts
 	private := &integrationPrivate{app: cloneApp(next.App), secrets: secrets, webhooks: i.private.webhooks, tail: i.private.tail}
 	private.webhooks.secrets, private.webhooks.params = slices.Clone(next.WebhookSecrets), maps.Clone(next.WebhookParams)
 	return row, &rec, private, nil

@@ -157,6 +157,17 @@ func (w *world) everyFlow(heard *ear, note func(error)) {
 		resp, err := w.Connections.HTTPClient(name, "alice").Get("/me")
 		note(err)
 		resp.Body.Close()
+		_, err = w.Connections.Verify(w.t.Context(), name, "alice")
+		note(err)
+	}
+	heard.hear("dead key", "dead-api-key-canary")
+	dead := ConnectionInput{Credential: &APIKey{Key: NewSecret("dead-api-key-canary")}, SkipVerification: true}
+	_, err = w.Connections.Import(w.t.Context(), "acme-key", "dead", dead)
+	note(err)
+	if verdict, err := w.Connections.Verify(w.t.Context(), "acme-key", "dead"); verdict != VerdictRefused {
+		w.t.Errorf("Verify = %q, %v", verdict, err)
+	} else {
+		note(err)
 	}
 	_, err = w.Connections.Create(w.t.Context(), "acme-key", "bob", ConnectionInput{Credential: &APIKey{Key: NewSecret("wrong-api-key-canary")}})
 	note(err)

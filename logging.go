@@ -13,13 +13,14 @@ const (
 	keyIntegration = "integration" // its key
 	keyConnection  = "connection"  // its ID
 	keyProvider    = "provider"
-	keyRow         = "row"    // the ID of a connection's row, where its names are not known
-	keyError       = "error"  // the text of an error, which has no secret in it
-	keyClass       = "class"  // the ErrorClass of a failure at the provider
-	keyCode        = "code"   // the code of such a failure
-	keyStatus      = "status" // of the answer to a request that was refused
-	keyCount       = "count"  // of what the message is about
-	keyStack       = "stack"  // of a panic; never its value
+	keyRow         = "row"        // the ID of a row, where its names are not known
+	keyWebhook     = "webhook_id" // the webhook-id of what is forwarded
+	keyError       = "error"      // the text of an error, which has no secret in it
+	keyClass       = "class"      // the ErrorClass of a failure at the provider
+	keyCode        = "code"       // the code of such a failure
+	keyStatus      = "status"     // of the answer to a request that was refused
+	keyCount       = "count"      // of what the message is about
+	keyStack       = "stack"      // of a panic; never its value
 )
 
 // attrs name the connection in a record, before more.

@@ -12,20 +12,20 @@ import (
 type jwtMode struct{}
 
 func (m jwtMode) Create(ctx context.Context, s *Subject) (Grant, error) {
+	return m.Import(ctx, s, true)
+}
+
+func (m jwtMode) Import(ctx context.Context, s *Subject, verify bool) (Grant, error) {
 	cred := *s.private.cred.(*JWT)
 	var err error
 	if cred.Values, err = s.checkValues(s.provider.Credentials, "credential.", cred.Values); err != nil {
 		return Grant{}, err
 	}
 	g, err := m.Refresh(ctx, s.withCredential(&cred))
-	if err != nil {
-		return Grant{}, err
+	if err != nil || !verify {
+		return g, err
 	}
 	return g, s.withCredential(g.Credential).verify(ctx)
-}
-
-func (m jwtMode) Import(ctx context.Context, s *Subject, _ bool) (Grant, error) {
-	return m.Create(ctx, s)
 }
 
 func (jwtMode) CanRefresh(*Subject) bool { return true }
@@ -53,6 +53,10 @@ type signatureMode struct{}
 const defaultSignatureLife = 5 * time.Minute
 
 func (m signatureMode) Create(ctx context.Context, s *Subject) (Grant, error) {
+	return m.Import(ctx, s, true)
+}
+
+func (m signatureMode) Import(ctx context.Context, s *Subject, verify bool) (Grant, error) {
 	cred := *s.private.cred.(*Signature)
 	v, err := checkFields(s.provider.Credentials, map[string]string{"username": cred.Username.Reveal(), "password": cred.Password.Reveal()})
 	if err != nil {
@@ -60,14 +64,10 @@ func (m signatureMode) Create(ctx context.Context, s *Subject) (Grant, error) {
 	}
 	cred.Username, cred.Password = NewSecret(v["username"]), NewSecret(v["password"])
 	g, err := m.Refresh(ctx, s.withCredential(&cred))
-	if err != nil {
-		return Grant{}, err
+	if err != nil || !verify {
+		return g, err
 	}
 	return g, s.withCredential(g.Credential).verify(ctx)
-}
-
-func (m signatureMode) Import(ctx context.Context, s *Subject, _ bool) (Grant, error) {
-	return m.Create(ctx, s)
 }
 
 func (signatureMode) CanRefresh(*Subject) bool { return true }

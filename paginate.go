@@ -102,7 +102,8 @@ type Page struct {
 // the Next of the last one leads back to here.
 type PageError struct {
 	Reason string
-	// Err is ErrForbidden if the next page is at another origin, nil for the rest.
+	// Err is ErrForbidden if the next page is where none may be asked for, nil for the
+	// rest.
 	Err error
 }
 
@@ -129,8 +130,8 @@ func (e *StatusError) Error() string {
 // client. After an error there are no more pages.
 //
 // Every request goes to the origin (scheme, host and port) of the provider's base
-// URL: a link or a redirect to another one is a [*PageError] that names it, and
-// nothing is sent. So is a cursor that has been there before, or a page of an offset
+// URL, or to a host that the provider's data or [Integration.APIHosts] lists: a link
+// or a redirect to another one is a [*PageError] that names it, and nothing is sent. So is a cursor that has been there before, or a page of an offset
 // that is the same as the one before it: the list would never end. An answer that is
 // no success is a [*StatusError].
 //

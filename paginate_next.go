@@ -132,11 +132,11 @@ func (w *walk) goTo(cursor json.RawMessage, from *url.URL) error {
 	return nil
 }
 
-// allowed says whether a page may be asked for there: at the origin of the
-// provider's base URL, with nobody's name in the URL.
+// allowed says whether a page may be asked for there: where the credential may be
+// sent, with nobody's name in the URL.
 func (w *walk) allowed(target *url.URL) error {
 	switch {
-	case !sameOrigin(w.base, target):
+	case !w.subject.reaches(w.base, target):
 		return &PageError{Reason: fmt.Sprintf("a page is at another origin, %q", target.Scheme+"://"+target.Host), Err: ErrForbidden}
 	case target.User != nil:
 		return &PageError{Reason: "the URL of a page has a user in it", Err: ErrForbidden}

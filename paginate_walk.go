@@ -16,11 +16,12 @@ import (
 
 // walk is one way through a list.
 type walk struct {
-	req    PageRequest // defaults filled in
-	style  Pagination  // the caller's and the provider's
-	client *http.Client
-	base   *url.URL
-	secret []string // parameters that are the client's to set
+	req     PageRequest // defaults filled in
+	style   Pagination  // the caller's and the provider's
+	client  *http.Client
+	subject *Subject
+	base    *url.URL
+	secret  []string // parameters that are the client's to set
 
 	target *url.URL // of the request
 	body   map[string]any
@@ -50,7 +51,7 @@ func (m *Connections) walk(ctx context.Context, integration, id string, req Page
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{req: req.withDefaults(), base: s.base, secret: secretParams(s.subject.provider)}
+	w := &walk{req: req.withDefaults(), subject: s.subject, base: s.base, secret: secretParams(s.subject.provider)}
 	if w.style, err = req.Pagination.over(s.subject.provider); err != nil {
 		return nil, err
 	}

@@ -24,8 +24,8 @@ type RewrapReport struct {
 func (c *Client) Rewrap(ctx context.Context) (RewrapReport, error) {
 	var report RewrapReport
 	var first error
-	for _, kind := range sealedKinds() {
-		for row, err := range c.core.rows(ctx, store.Query{Kind: kind}) {
+	for _, q := range sealedKinds() {
+		for row, err := range c.core.rows(ctx, q) {
 			if err != nil {
 				return report, opError("tieline: rewrap", err)
 			}
@@ -52,8 +52,8 @@ func (c *Client) Rewrap(ctx context.Context) (RewrapReport, error) {
 // counts under "".
 func (c *Client) KeyUsage(ctx context.Context) (map[string]int, error) {
 	usage := map[string]int{}
-	for _, kind := range sealedKinds() {
-		for row, err := range c.core.rows(ctx, store.Query{Kind: kind}) {
+	for _, q := range sealedKinds() {
+		for row, err := range c.core.rows(ctx, q) {
 			if err != nil {
 				return nil, opError("tieline: key usage", err)
 			}
@@ -69,9 +69,10 @@ func (c *Client) KeyUsage(ctx context.Context) (map[string]int, error) {
 	return usage, nil
 }
 
-// sealedKinds are the kinds of row that have a sealed part.
-func sealedKinds() []store.Kind {
-	return []store.Kind{kindIntegration, kindConnection, kindAuthorization, kindSession}
+// sealedKinds are the rows with something sealed in them. Messages may be large, so
+// few of them are read at once.
+func sealedKinds() []store.Query {
+	return []store.Query{{Kind: kindIntegration}, {Kind: kindConnection}, {Kind: kindAuthorization}, {Kind: kindSession}, {Kind: kindForward, Limit: 8}}
 }
 
 var errUnreadable = errors.New("row cannot be opened")
@@ -100,6 +101,13 @@ func sealedPart(row store.Row) (part, error) {
 			return p, err
 		}
 		p.sealed, p.binding.Purpose, p.binding.Generation = rec.Sealed, purposeCredential, rec.State.TokenFence
+		p.replace = func(sealed []byte) []byte { rec.Sealed = sealed; return rec.Encode() }
+	case kindForward:
+		rec, err := record.ParseForward(row.Data)
+		if err != nil {
+			return p, err
+		}
+		p.sealed, p.binding.Purpose = rec.Sealed, purposeForward
 		p.replace = func(sealed []byte) []byte { rec.Sealed = sealed; return rec.Encode() }
 	default:
 		sealed, err := record.ParseSealed(row.Data)

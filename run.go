@@ -46,6 +46,7 @@ type runner struct {
 
 	mu       sync.Mutex
 	draining map[string]bool // by provider
+	lanes    map[string]bool // what is forwarded, by receiver
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -69,14 +70,14 @@ func (r *runner) run(ctx context.Context) error {
 	}
 }
 
-// sweep starts what is due, clears what has expired, and saves what a process
-// that is gone could not.
+// sweep starts what is due, clears what has expired, saves what a process that is
+// gone could not, and forwards what waits.
 func (r *runner) sweep(ctx context.Context) error {
 	providers, err := r.providersDue(ctx)
 	for name := range providers {
 		r.drain(ctx, name)
 	}
-	return errors.Join(err, r.clearExpired(ctx), r.sweepJournal(ctx))
+	return errors.Join(err, r.clearExpired(ctx), r.sweepJournal(ctx), r.forwardDue(ctx))
 }
 
 // providersDue are the providers with connections that are due, and perhaps

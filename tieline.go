@@ -85,6 +85,9 @@ type Config struct {
 	// go before the provider's auth mode.
 	ProviderModes map[string]Mode
 
+	// Forward says where webhooks and events are handed on to. Default: nowhere.
+	Forward Forward
+
 	// OnEvent is told what happens to connections. It is called while nothing
 	// is locked, from the goroutine that did it, and should return soon. A panic
 	// in it is contained.
@@ -122,6 +125,7 @@ type Client struct {
 	Integrations *Integrations
 	Connections  *Connections
 	Sessions     *Sessions
+	Forwards     *Forwards
 	Providers    *Catalog
 
 	core *core
@@ -146,6 +150,7 @@ type core struct {
 	onEvent  func(context.Context, Event)
 	tracer   Tracer
 
+	private   []netip.Prefix    // Outbound.AllowPrivate
 	tokenHTTP http.RoundTripper // token endpoints: never a reused connection
 	apiHTTP   http.RoundTripper // everything else
 	closeIdle func()
@@ -160,6 +165,8 @@ type core struct {
 	limits        limits
 	verifiers     verifiers
 	keySets       keySets
+	forwarding    forwardPlan
+	rooms         rooms                             // for what is forwarded
 	jitter        func(time.Duration) time.Duration // between 0 and that much
 	touching      atomic.Int64
 	scratch       sync.Pool // of *[]byte, for what was decrypted and not decoded yet
@@ -176,6 +183,7 @@ func New(cfg Config) (*Client, error) {
 		Integrations: &Integrations{core: c},
 		Connections:  &Connections{core: c},
 		Sessions:     &Sessions{core: c},
+		Forwards:     &Forwards{core: c},
 		Providers:    c.catalog,
 		core:         c,
 	}, nil
@@ -183,6 +191,7 @@ func New(cfg Config) (*Client, error) {
 
 func newCore(cfg Config) (*core, error) {
 	policy, policyErr := cfg.Refresh.withDefaults()
+	forwarding, forwardErr := cfg.Forward.plan()
 	err := errors.Join(
 		required("Store", cfg.Store != nil),
 		required("Keys", cfg.Keys != nil && cfg.Keys.ring != nil),
@@ -191,6 +200,7 @@ func newCore(cfg Config) (*core, error) {
 		checkURL("LogoURL", cfg.LogoURL),
 		cfg.Outbound.check(),
 		policyErr,
+		forwardErr,
 	)
 	if err != nil {
 		return nil, err
@@ -214,6 +224,10 @@ func newCore(cfg Config) (*core, error) {
 		journal:  cfg.Journal,
 		onEvent:  cfg.OnEvent,
 		tracer:   cfg.Tracer,
+
+		private:    slices.Clone(cfg.Outbound.AllowPrivate),
+		forwarding: forwarding,
+		rooms:      newRooms(),
 
 		tokenHTTP: transports.Token,
 		apiHTTP:   transports.API,

@@ -58,7 +58,7 @@ const (
 	// save, and this one waits for it. It is a part of OpRefresh.
 	OpLeaseWait OperationName = "lease_wait"
 	// OpVerify: a credential is tried out at the provider. It is a part of
-	// OpConnect.
+	// OpConnect, or stands for itself, each time that [Connections.Verify] asks.
 	OpVerify OperationName = "verify"
 	// OpAPICall: a connection's client sends a request, each attempt by itself,
 	// until the header of the answer is there.

@@ -176,6 +176,19 @@ func TestTracerIsToldOfForms(t *testing.T) {
 		}
 		failed := "credential was not accepted by the provider (status 401)"
 		n.want(t, "a wrong key", "connect/verify 401 "+failed, "connect "+failed)
+		if _, err := w.Connections.Verify(t.Context(), "acme-key", "alice"); err != nil {
+			t.Fatal(err)
+		}
+		n.want(t, "a key that is tried out", "verify")
+		wrong := ConnectionInput{Credential: &APIKey{Key: NewSecret("wrong")}, SkipVerification: true}
+		if _, err := w.Connections.Import(t.Context(), "acme-key", "alice", wrong); err != nil {
+			t.Fatal(err)
+		}
+		n.want(t, "an import", "connect")
+		if _, err := w.Connections.Verify(t.Context(), "acme-key", "alice"); !errors.Is(err, ErrVerification) {
+			t.Fatal(err)
+		}
+		n.want(t, "a wrong key that is tried out", "verify 401 "+failed, "verify 401 "+failed)
 	})
 }
 

@@ -14,6 +14,7 @@ require (
 	github.com/mrjones/oauth v0.0.0-20190623134757-126b35219450
 	github.com/ory/fosite v0.49.0
 	github.com/russellhaering/goxmldsig v1.6.1
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	github.com/tieline/tieline v0.0.0
 	github.com/tieline/tieline/store/postgres v0.0.0
 	github.com/zitadel/oidc/v3 v3.51.12

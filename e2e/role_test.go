@@ -29,6 +29,8 @@ type role struct {
 
 	// For "dump": the files to write to the standard output.
 	Files []string
+
+	Hooks hooks // for "hooks"
 }
 
 // play is the other process. It returns its exit code.
@@ -41,6 +43,8 @@ func play(text string) int {
 			err = r.call(os.Stdin, os.Stdout)
 		case "dump":
 			err = r.dump(os.Stdout)
+		case "hooks":
+			err = r.takeHooks(os.Stdin, os.Stdout)
 		default:
 			err = errors.New("unknown role")
 		}

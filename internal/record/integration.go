@@ -18,6 +18,7 @@ type Integration struct {
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 	Sealed          []byte // app credential and secret config
+	APIHosts        []string
 
 	tail []byte
 }
@@ -38,6 +39,7 @@ func ParseIntegration(data []byte) (*Integration, error) {
 		CreatedAt:       r.Time(),
 		UpdatedAt:       r.Time(),
 		Sealed:          r.View(),
+		APIHosts:        r.Strings(),
 	}
 	i.tail = r.Rest()
 	if err := r.Err(); err != nil {
@@ -58,6 +60,7 @@ func (i *Integration) Encode() []byte {
 	b = wire.AppendTime(b, i.CreatedAt)
 	b = wire.AppendTime(b, i.UpdatedAt)
 	b = wire.AppendBytes(b, i.Sealed)
+	b = wire.AppendStrings(b, i.APIHosts)
 	return append(b, i.tail...)
 }
 

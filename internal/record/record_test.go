@@ -60,7 +60,7 @@ func TestConnectionRoundTrip(t *testing.T) {
 func TestIntegrationRoundTrip(t *testing.T) {
 	t.Parallel()
 	want := &Integration{Provider: "acme", DisplayName: "A", ForwardWebhooks: true, Config: map[string]string{"a": "b"},
-		Deleting: true, Gen: 3, CreatedAt: at(1), UpdatedAt: at(2), Sealed: []byte("s")}
+		Deleting: true, Gen: 3, CreatedAt: at(1), UpdatedAt: at(2), Sealed: []byte("s"), APIHosts: []string{"a.example.com", "*.b.example.com"}}
 	got, err := ParseIntegration(want.Encode())
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +71,26 @@ func TestIntegrationRoundTrip(t *testing.T) {
 	sealed, err := ParseSealed(EncodeSealed([]byte("x")))
 	if err != nil || string(sealed) != "x" {
 		t.Errorf("sealed row: %q, %v", sealed, err)
+	}
+}
+
+// An integration that an older version wrote has no hosts, and keeps what a newer one
+// wrote behind them.
+func TestIntegrationOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	whole := &Integration{Provider: "acme", Gen: 3, Sealed: []byte("s"), APIHosts: []string{"a.example.com"}}
+	none := (&Integration{Provider: "acme", Gen: 3, Sealed: []byte("s")}).Encode()
+	older, err := ParseIntegration(none[:len(none)-1]) // the number of hosts is the last byte
+	if err != nil || older.APIHosts != nil || string(older.Sealed) != "s" {
+		t.Errorf("of an older version: %+v, %v", older, err)
+	}
+	newer := wire.AppendString(whole.Encode(), "more")
+	got, err := ParseIntegration(newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(newer, got.Encode()); diff != "" {
+		t.Errorf("of a newer version (-want +got):\n%s", diff)
 	}
 }
 

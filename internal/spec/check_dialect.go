@@ -47,11 +47,14 @@ func (c *checker) dialectKeys() {
 		c.discoveryKeys(fmt.Sprintf("discovery[%d]", i), d)
 	}
 	for i, v := range p.Verify {
-		c.choice(Rejected, fmt.Sprintf("verify[%d].body_format", i), v.BodyFormat, "json", "form")
-		if v.BodyFormat == "form" && v.Data.Kind != Object {
-			c.reject(fmt.Sprintf("verify[%d].body_format", i), "missing-key", "a form needs data, a mapping of its parameters")
-		}
 		path := fmt.Sprintf("verify[%d]", i)
+		c.choice(Rejected, path+".body_format", v.BodyFormat, "json", "form", "xml")
+		switch {
+		case v.BodyFormat == "form" && v.Data.Kind != Object:
+			c.reject(path+".body_format", "missing-key", "a form needs data, a mapping of its parameters")
+		case v.BodyFormat == "xml" && (v.Data.Kind != Object || len(v.Data.Map) != 1):
+			c.reject(path+".body_format", "missing-key", "XML needs data, a mapping with the outermost element alone")
+		}
 		c.callKeys(path, v.Method, v.Data, "GET", "POST")
 		c.expectKeys(path+".expect", v.Expect)
 	}

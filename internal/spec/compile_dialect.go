@@ -24,7 +24,7 @@ func (c *checker) dialect(e *Entry) {
 	for i, raw := range p.Verify {
 		path := fmt.Sprintf("verify[%d]", i)
 		call := c.apiCall(path, raw.URL, raw.Method, "GET", nil, raw.Data)
-		call.Form = raw.BodyFormat == "form"
+		call.Body = BodyFormat(raw.BodyFormat)
 		e.Verify = append(e.Verify, Check{Call: call, Headers: c.headers(path+".headers", raw.Headers, atRequest), Expect: expect(raw.Expect)})
 	}
 	if len(e.Verify) > 0 {

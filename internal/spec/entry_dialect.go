@@ -35,8 +35,8 @@ type APICall struct {
 	URL     *template.URL // absolute, or relative to [Entry.BaseURL]
 	Method  string
 	Headers []Param
-	Data    Tree // sent as JSON; the zero Tree is no body
-	Form    bool // Data is sent as a form, and what is no text in it as JSON
+	Data    Tree       // the zero Tree is no body
+	Body    BodyFormat // of Data: JSON when empty, form (what is no text in it as JSON), or xml
 }
 
 // DiscoveryFrom is where a [Discovery] looks.

@@ -100,8 +100,8 @@ var dialectTable = []struct {
 
 	{"checks", apiKey + "  verify:\n    - {url: /me, expect: {status: [200, 403], path: a.b, equals: c, not_contains: x, content_type: application/json}}\n    - {url: https://example.com/x, method: post, data: {k: \"${apiKey}\"}, headers: {x: \"${apiKey}\"}}\n", nil},
 	{"a check with a form", apiKey + "  verify: [{url: /x, method: POST, body_format: form, data: {a: {b: \"${apiKey}\"}}, headers: {x: \"${method}\"}}]\n", nil},
-	{"odd forms", apiKey + "  verify:\n    - {url: /x, method: POST, body_format: form}\n    - {url: /x, method: POST, body_format: xml, data: {a: b}}\n", []string{
-		"5 a verify[0].body_format rejected missing-key", "6 a verify[1].body_format rejected bad-value"}},
+	{"odd forms", apiKey + "  verify:\n    - {url: /x, method: POST, body_format: form}\n    - {url: /x, method: POST, body_format: query, data: {a: b}}\n    - {url: /x, method: POST, body_format: xml, data: {a: b, c: d}}\n", []string{
+		"5 a verify[0].body_format rejected missing-key", "6 a verify[1].body_format rejected bad-value", "7 a verify[2].body_format rejected missing-key"}},
 	{"odd checks", apiKey + "  verify:\n    - {expect: {status: [20], equals: c, content_type: json}}\n    - {url: /x, method: DELETE}\n    - {url: /x, method: GET, data: {a: b}}\n", []string{
 		"5 a verify[0] rejected missing-key", "5 a verify[0].expect.status[0] rejected bad-value", "5 a verify[0].expect.equals rejected missing-key", "5 a verify[0].expect.content_type rejected bad-value",
 		"6 a verify[1].method rejected bad-value", "7 a verify[2].data rejected bad-value"}},
