@@ -114,6 +114,9 @@ func (s *server) providerOf(ctx context.Context, key string) (tieline.Provider, 
 	return p, err
 }
 
+// ownWebhookSecret is a name that the config of every connection can have.
+const ownWebhookSecret = "webhook_secret"
+
 // userConfig is what an end user may say of a connection's config. Values that come
 // from elsewhere, and the secret that webhooks are checked with, are not theirs.
 func userConfig(params *object, p tieline.Provider) map[string]string {
@@ -129,7 +132,7 @@ func userConfig(params *object, p tieline.Provider) map[string]string {
 		value, ok := params.optionalText(name)
 		switch {
 		case name == "webhook_url" && !declared[name]: // was a way to set it once
-		case automated[name], name == "webhook_secret" && !declared[name]:
+		case automated[name], name == ownWebhookSecret && !declared[name]:
 			params.report("custom", "cannot be set here", params.at(name))
 		case ok:
 			config[name] = value
