@@ -1,11 +1,7 @@
 package httpapi
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,15 +9,6 @@ import (
 
 	"github.com/tieline/tieline"
 )
-
-func rsaPEM(t *testing.T) string {
-	t.Helper()
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)}))
-}
 
 // undefined is the body of an error about members that are missing.
 func undefined(paths ...string) string {
@@ -33,6 +20,7 @@ func undefined(paths ...string) string {
 	return string(data)
 }
 
+// fields is a body, or a part of one.
 type fields = map[string]any
 
 func TestCasesImport(t *testing.T) {
@@ -118,6 +106,7 @@ func TestCasesImport(t *testing.T) {
 func TestImport(t *testing.T) {
 	t.Parallel()
 	w, api := connectWorld(t)
+	w.installable()
 	post := func(key, id string, credentials fields, more ...any) answer {
 		body := fields{"provider_config_key": key, "connection_id": id, "credentials": credentials}
 		for n := 0; n+1 < len(more); n += 2 {
@@ -194,6 +183,7 @@ func TestImport(t *testing.T) {
 func TestImportFlat(t *testing.T) {
 	t.Parallel()
 	w, api := connectWorld(t)
+	w.installable()
 	api.answers(500, "{}") // nothing is tried out
 	post := func(body fields) answer { return w.call("POST", "/connection", body) }
 	for code, body := range map[string]fields{

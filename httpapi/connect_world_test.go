@@ -1,6 +1,10 @@
 package httpapi
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -172,13 +176,26 @@ func connectWorld(t *testing.T, change ...func(*tieline.Config, *Options)) (*wor
 	for _, in := range []tieline.Integration{
 		{Key: "tba", Provider: "tba", App: &tieline.OAuthApp{ClientID: "consumer", ClientSecret: tieline.NewSecret("consumer-secret")}},
 		{Key: "aws", Provider: "aws", Config: map[string]string{"service": "execute-api", "stsMode": "custom", "stsEndpointUrl": srv.URL}},
-		{Key: "app", Provider: "app", App: &tieline.GitHubApp{AppID: "12", AppLink: "https://github.com/apps/x", PrivateKey: tieline.NewSecret(rsaPEM(t))}},
 	} {
 		if _, err := w.client.Integrations.Create(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return w, a
+}
+
+// installable makes the integration "app".
+func (w *world) installable() {
+	w.t.Helper()
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})
+	in := tieline.Integration{Key: "app", Provider: "app", App: &tieline.GitHubApp{AppID: "12", AppLink: "https://github.com/apps/x", PrivateKey: tieline.NewSecret(string(block))}}
+	if _, err := w.client.Integrations.Create(w.t.Context(), in); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // imported makes a connection through the Client.
