@@ -159,7 +159,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func connectWorld(t *testing.T, change ...func(*tieline.Config, *Options)) (*world, *api) {
 	t.Helper()
 	a := &api{}
-	srv := httptest.NewServer(a)
+	srv := httptest.NewTLSServer(a)
 	t.Cleanup(srv.Close)
 	w := newWorld(t, append([]func(*tieline.Config, *Options){func(cfg *tieline.Config, _ *Options) {
 		catalog, problems := cfg.Providers.With(tieline.CatalogFile{Name: "connect.yaml", Data: []byte(strings.ReplaceAll(connectProviders, "@API@", srv.URL))})
@@ -169,6 +169,7 @@ func connectWorld(t *testing.T, change ...func(*tieline.Config, *Options)) (*wor
 			}
 		}
 		cfg.Providers = catalog
+		cfg.Outbound.Transport, _ = srv.Client().Transport.(*http.Transport)
 	}}, change...)...)
 	for _, name := range []string{"github", "oauth", "app-id", "basic", "none", "cc", "two-step", "jwt", "signature", "bill"} {
 		w.integration(name, name)
