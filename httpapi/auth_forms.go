@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -73,11 +74,14 @@ func (s *server) submit(f form) func(http.ResponseWriter, *http.Request) error {
 		if err := o.err("invalid_body"); err != nil {
 			return err
 		}
-		conn, err := s.client.Connections.Create(r.Context(), key, id, in)
+		// Whoever leaves meanwhile has used the session all the same. The Client bounds
+		// how long this takes.
+		ctx := context.WithoutCancel(r.Context())
+		conn, err := s.client.Connections.Create(ctx, key, id, in)
 		if err != nil {
 			return f.problem(err)
 		}
-		if err := s.finish(r.Context(), callerOf(r), conn); err != nil {
+		if err := s.finish(ctx, callerOf(r), conn); err != nil {
 			return err
 		}
 		writeJSON(w, http.StatusOK, map[string]string{"connectionId": conn.ID, "providerConfigKey": conn.Integration})

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -291,5 +293,23 @@ func TestFormOfExpiredSession(t *testing.T) {
 	}
 	if got := w.call("GET", "/connections", nil).ids(); got != "" {
 		t.Errorf("there are %q", got)
+	}
+}
+
+// Somebody who does not wait for the answer has used the session all the same.
+func TestFormOfWhoLeaves(t *testing.T) {
+	t.Parallel()
+	w, api := connectWorld(t)
+	token := w.session(tieline.Session{})
+	ctx, leave := context.WithCancel(t.Context())
+	api.during = leave
+	r := httptest.NewRequestWithContext(ctx, "POST", "/api-auth/api-key/app-id?connect_session_token="+token, strings.NewReader(`{"apiKey":"k"}`))
+	w.server.ServeHTTP(httptest.NewRecorder(), r)
+	s, err := w.client.Sessions.Get(t.Context(), strings.TrimPrefix(token, sessionPrefix))
+	if err != nil || s.Made == nil {
+		t.Errorf("the session is %+v: %v", s, err)
+	}
+	if a := w.submit(token, "/api-auth/api-key/app-id", "", fields{"apiKey": "k"}); a.Code != 401 {
+		t.Errorf("answered with %d", a.Code)
 	}
 }

@@ -12,7 +12,10 @@ import (
 func TestCasesGetConnection(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	w, api := connectWorld(t, func(cfg *tieline.Config, _ *Options) { cfg.Now = func() time.Time { return now } })
+	w, api := connectWorld(t, func(cfg *tieline.Config, _ *Options) {
+		cfg.Now = func() time.Time { return now }
+		cfg.Refresh.Confirm = time.Millisecond
+	})
 	get := func(query string) answer { return w.call("GET", "/connections/alice?"+query, nil) }
 	t.Run("2.10.1", func(t *testing.T) { w.protected("GET", "/connections/alice", nil) })
 	t.Run("2.10.2", func(t *testing.T) {

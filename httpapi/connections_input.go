@@ -79,7 +79,8 @@ func (s *server) connectionInput(ctx context.Context, session tieline.Session, k
 }
 
 // finish ends a session with the connection that was made in it. One that came too
-// late, another having been made, is taken away again.
+// late, another having been made, is taken away again. ctx must outlive the request:
+// a session that is left open by those who leave makes any number of connections.
 func (s *server) finish(ctx context.Context, who *caller, made tieline.Connection) error {
 	_, err := s.client.Sessions.Finish(ctx, who.token, made.Name())
 	if err == nil {
@@ -91,7 +92,7 @@ func (s *server) finish(ctx context.Context, who *caller, made tieline.Connectio
 	if who.session.Reconnect != nil {
 		return nil // the session ended meanwhile, and what was there has its new grant
 	}
-	err = s.client.Connections.Delete(context.WithoutCancel(ctx), made.Integration, made.ID, tieline.DeleteOptions{})
+	err = s.client.Connections.Delete(ctx, made.Integration, made.ID, tieline.DeleteOptions{})
 	if err != nil && !errors.Is(err, tieline.ErrNotFound) {
 		return err
 	}
