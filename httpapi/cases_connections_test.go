@@ -121,7 +121,7 @@ func TestImport(t *testing.T) {
 		}{
 			"oauth": {fields{"type": "OAUTH2", "access_token": "a", "refresh_token": "r", "expires_at": "2100-01-01T00:00:00Z"},
 				`{"type":"OAUTH2","access_token":"a","refresh_token":"r","expires_at":"2100-01-01T00:00:00.000Z","raw":"*"}`},
-			"cc": {fields{"type": "OAUTH2_CC", "token": "t", "client_id": "c", "client_secret": "s", "expires_at": 4102444800},
+			"cc": {fields{"type": "OAUTH2_CC", "token": "t", "client_id": "c", "client_secret": "s", "expires_at": 4102444800000},
 				`{"type":"OAUTH2_CC","token":"t","client_id":"c","client_secret":"s","expires_at":"2100-01-01T00:00:00.000Z","raw":"*"}`},
 			"app-id": {fields{"type": "API_KEY", "apiKey": "k"}, `{"type":"API_KEY","apiKey":"k"}`},
 			"basic":  {fields{"type": "BASIC", "username": "u", "password": ""}, `{"type":"BASIC","username":"u","password":""}`},
@@ -206,6 +206,7 @@ func TestImportFlat(t *testing.T) {
 	post(fields{"provider_config_key": "app-id", "connection_id": "alice", "api_key": "k", "connection_config": fields{"APP_ID": 5}, "metadata": fields{"a": 1}}).want(201,
 		`{"provider_config_key":"app-id","connection_id":"alice","api_key":"k","connection_config":{"APP_ID":5},"metadata":{"a":1}}`)
 	post(fields{"provider_config_key": "github", "connection_id": "bob", "access_token": "a", "refresh_token": "r", "expires_in": "3600"}).want(201, `{"provider_config_key":"github","connection_id":"bob","access_token":"a","refresh_token":"r","expires_in":"3600"}`)
+	post(fields{"provider_config_key": "app", "app_id": 13, "installation_id": 34}).want(400, errorBody("invalid_body", "custom", "is not the app of the integration", "credentials", "app_id"))
 	a := w.call("GET", "/connection/bob?provider_config_key=github", nil)
 	text, _ := a.at("credentials.expires_at").(string)
 	if at, err := time.Parse(time.RFC3339, text); err != nil || (time.Until(at)-time.Hour).Abs() > time.Minute {
@@ -246,6 +247,23 @@ func TestCasesEditConnection(t *testing.T) {
 	t.Run("2.11.4", func(t *testing.T) {
 		ok(t, fields{"end_user": fields{"id": "u1", "email": "a@example.com"}}, `{"first":"1"}`)
 		if u := get().EndUser; u == nil || u.ID != "u1" || u.Email != "a@example.com" {
+			t.Errorf("the user is %+v", u)
+		}
+	})
+	t.Run("the organization", func(t *testing.T) {
+		_, err := w.client.Connections.Update(t.Context(), "app-id", "alice", func(c *tieline.Connection) error {
+			c.EndUser.Organization = &tieline.Organization{ID: "o1"}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ok(t, fields{"end_user": fields{"id": "u1", "display_name": "Alice"}}, `{"first":"1"}`)
+		if u := get().EndUser; u.Organization == nil || u.DisplayName != "Alice" {
+			t.Errorf("the user is %+v", u)
+		}
+		ok(t, fields{"end_user": fields{"id": "u9"}}, `{"first":"1"}`)
+		if u := get().EndUser; u.Organization != nil { // it was another user's
 			t.Errorf("the user is %+v", u)
 		}
 	})

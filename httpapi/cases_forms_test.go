@@ -69,7 +69,11 @@ func TestForms(t *testing.T) {
 			if !isUUID(id) {
 				t.Errorf("the ID is %q", id)
 			}
+			calls := api.count()
 			w.submit(token, c.path+c.key, c.query, c.body).want(401, `{"error":{"code":"connect_session_used","payload":{},"message":"The connect session has made its connection. Start a new one."}}`)
+			if api.count() != calls {
+				t.Error("the provider was asked for a session that is used up")
+			}
 			other := "github"
 			w.submit(w.session(tieline.Session{}), c.path+other, "", c.body).want(400, `{"error":{"code":"invalid_auth_mode","payload":{},"message":"The integration's provider does not connect this way"}}`)
 		})
@@ -228,6 +232,22 @@ func TestFormInput(t *testing.T) {
 		}
 		if got := config(submit(again, "&params[APP_ID]=B", good)); got["APP_ID"] != "B" {
 			t.Errorf("the config is %v", got)
+		}
+	})
+	t.Run("a reconnect keeps what is secret", func(t *testing.T) {
+		in := tieline.ConnectionInput{Credential: key("old"), Config: map[string]string{"client_key": "canary", "region": "r"}}
+		w.imported("secretive", "alice", in)
+		again := tieline.Session{Reconnect: &tieline.ConnectionName{Integration: "secretive", ID: "alice"}}
+		a := w.submit(w.session(again), "/api-auth/api-key/secretive", "", good)
+		if a.Code != 200 || api.header("X-Client") != "canary" {
+			t.Errorf("answered with %d %s, the provider got %q", a.Code, a.Body, api.header("X-Client"))
+		}
+		a = w.submit(w.session(again), "/api-auth/api-key/secretive", "&params[client_key]=new", good)
+		if c, err := w.client.Connections.Get(t.Context(), "secretive", "alice"); a.Code != 200 || api.header("X-Client") != "new" || err != nil || c.Config["region"] != "r" {
+			t.Errorf("answered with %d %s, the config is %v", a.Code, a.Body, c.Config)
+		}
+		if log := w.log.String(); strings.Contains(log, "canary") {
+			t.Error("the log has a secret")
 		}
 	})
 	t.Run("a provider that is down", func(t *testing.T) {

@@ -109,7 +109,7 @@ func TestCasesListConnections(t *testing.T) {
 	add("one", "d", tieline.ConnectionInput{})
 	add("two", "e", tieline.ConnectionInput{})
 	t.Run("2.9.17", func(t *testing.T) {
-		for query, want := range map[string]string{"limit=3": "e d c", "limit=3&page=0": "e d c", "limit=3&page=1": "b a", "limit=3&page=2": "", "limit=1&page=4": "a", "limit=2000&page=100000": ""} {
+		for query, want := range map[string]string{"limit=3": "e d c", "limit=3&page=0": "e d c", "limit=3&page=1": "b a", "limit=3&page=2": "", "limit=1&page=4": "a", "limit=1": "e", "limit=1&page=1": "d", "limit=2000&page=100000": ""} {
 			if got := list(query).ids(); got != want {
 				t.Errorf("%s: there are %q, want %q", query, got, want)
 			}

@@ -60,6 +60,7 @@ func TestCasesMetadata(t *testing.T) {
 			w.protected(c.method, "/connection/alice/metadata", fields{})
 			w.call(c.method, "/connection/alice/metadata?provider_config_key=one", fields{"a": 1}).want(c.status, `{"a":1}`)
 			w.call(c.method, "/connection/alice/metadata", fields{"b": fields{"c": 2}}, "Provider-Config-Key", "one").want(c.status, `{"b":{"c":2}}`)
+			w.call(c.method, "/connection/alice/metadata?provider_config_key=one", fields{"b": fields{"c": 2}}, "Provider-Config-Key", "other").want(c.status, `{"b":{"c":2}}`)
 			got, err := w.client.Connections.Get(t.Context(), "one", "alice")
 			if err != nil || string(got.Metadata) != c.after {
 				t.Errorf("the metadata are %s: %v", got.Metadata, err)

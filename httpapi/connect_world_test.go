@@ -34,6 +34,14 @@ app-id:
     token_name: {type: string, title: Name, automated: true, optional: true, source: "token_response:name"}
     client_key: {type: string, title: Key, secret: true, optional: true}
   proxy: {base_url: "@API@", headers: {x-key: "${apiKey}"}, verification: {method: GET, endpoints: [/me]}}
+secretive:
+  display_name: Key of a client
+  docs: https://example.com
+  auth_mode: API_KEY
+  connection_config:
+    client_key: {type: string, title: Key, secret: true}
+    region: {type: string, title: Region, optional: true}
+  proxy: {base_url: "@API@", headers: {x-key: "${apiKey}", x-client: "${connectionConfig.client_key}"}, verification: {method: GET, endpoints: [/me]}}
 basic:
   display_name: Basic
   docs: https://example.com
@@ -116,6 +124,7 @@ type api struct {
 	status int    // 0: 200
 	body   string // "": what all of them understand
 	calls  int
+	last   http.Header
 	during func() // before the answer
 }
 
@@ -135,9 +144,17 @@ func (a *api) count() int {
 	return a.calls
 }
 
-func (a *api) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+// header is one of the last request.
+func (a *api) header(name string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last.Get(name)
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	a.calls++
+	a.last = r.Header
 	status, body, during := a.status, a.body, a.during
 	a.mu.Unlock()
 	if during != nil {
@@ -171,7 +188,7 @@ func connectWorld(t *testing.T, change ...func(*tieline.Config, *Options)) (*wor
 		cfg.Providers = catalog
 		cfg.Outbound.Transport, _ = srv.Client().Transport.(*http.Transport)
 	}}, change...)...)
-	for _, name := range []string{"github", "oauth", "app-id", "basic", "none", "cc", "two-step", "jwt", "signature", "bill"} {
+	for _, name := range []string{"github", "oauth", "app-id", "secretive", "basic", "none", "cc", "two-step", "jwt", "signature", "bill"} {
 		w.integration(name, name)
 	}
 	for _, in := range []tieline.Integration{

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -52,7 +53,9 @@ func (s *server) importFlat(w http.ResponseWriter, r *http.Request) error {
 	if token, ok := b.in.Credential.(*tieline.OAuth2Token); ok {
 		token.Scopes = scopes
 	}
-	b.appID, _ = o.members["app_id"].(string)
+	if id, there := o.members["app_id"]; there {
+		b.appID = fmt.Sprint(id) // a number, often
+	}
 	conn, err := s.importAs(r, b)
 	if err != nil {
 		return err

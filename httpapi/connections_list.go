@@ -163,7 +163,7 @@ func (s *server) candidates(ctx context.Context, l listing) iter.Seq2[tieline.Co
 				selected = s.named(ctx, key, l.id)
 			}
 			for c, err := range selected {
-				if !yield(c, err) || err != nil && c.RowID == "" {
+				if !yield(c, err) {
 					return
 				}
 			}
