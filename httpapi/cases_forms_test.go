@@ -263,6 +263,45 @@ func TestFormInput(t *testing.T) {
 	})
 }
 
+// What was decided for the user and is secret, the user's browser does not see.
+func TestSecretDefaults(t *testing.T) {
+	t.Parallel()
+	w, _ := connectWorld(t)
+	config := map[string]string{"client_key": "canary", "region": "r"}
+	token := w.session(tieline.Session{Defaults: map[string]tieline.SessionDefaults{"secretive": {Config: config}}})
+	a := w.call("GET", "/connect/session", nil, "Authorization", "Bearer "+token)
+	if strings.Contains(a.Body.String(), "canary") || a.at("data.integrations_config_defaults.secretive.connection_config.region") != "r" {
+		t.Errorf("answered with %s", a.Body)
+	}
+	if a := w.submit(token, "/api-auth/api-key/secretive", "", fields{"apiKey": "k"}); a.Code != 200 {
+		t.Errorf("answered with %d %s", a.Code, a.Body)
+	}
+}
+
+// A key that cannot be signed with is the user's fault, and no provider's.
+func TestFormProblem(t *testing.T) {
+	t.Parallel()
+	err := error(&tieline.TokenError{Class: tieline.ClassConfig, Err: &tieline.FieldError{Field: "credential.privateKey", Reason: "is no key"}})
+	var p *problem
+	if !errors.As(form{}.problem(err), &p) || p.code != "invalid_body" || len(p.items) != 1 || strings.Join(p.items[0].Path, ".") != "privateKey" {
+		t.Errorf("the problem is %+v", p)
+	}
+	err = &tieline.TokenError{Class: tieline.ClassNotSent, Err: tieline.ErrForbidden}
+	if !errors.As(form{}.problem(err), &p) || p.code != "connection_test_failed" || !strings.Contains(p.message, "could not be asked") {
+		t.Errorf("the problem is %+v", p)
+	}
+}
+
+// Some logins sign a statement with a key that is typed in beside.
+func TestAssertionOption(t *testing.T) {
+	t.Parallel()
+	cred, err := readTwoStep(newObject(fields{"username": "u", "assertionOption": fields{"privateKey": "k"}}, []string{"assertionOption", "username"}))
+	login, _ := cred.(*tieline.TwoStep)
+	if err != nil || login.Options["privateKey"].Reveal() != "k" || len(login.Values) != 1 || login.Values["username"].Reveal() != "u" {
+		t.Errorf("%d options and %d values: %v", len(login.Options), len(login.Values), err)
+	}
+}
+
 func TestKeyWithItsID(t *testing.T) {
 	t.Parallel()
 	o := newObject(fields{"privateKey": fields{"id": "i", "secret": "s"}, "n": "text"}, []string{"n", "privateKey"})

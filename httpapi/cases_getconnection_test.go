@@ -184,9 +184,11 @@ func TestCredentialJSON(t *testing.T) {
 	s := tieline.NewSecret
 	user := tieline.OAuth2Token{AccessToken: s("u")}
 	for want, cred := range map[string]tieline.Credential{
-		`{"oauth_token":"a","oauth_token_secret":"b","raw":{"x":1},"type":"OAUTH1"}`:                                                         &tieline.OAuth1Token{Token: s("a"), TokenSecret: s("b"), Raw: s(`{"x":1}`)},
-		`{"access_token":"a","config_override":{"client_id":"i","client_secret":""},"type":"OAUTH2"}`:                                        &tieline.OAuth2Token{AccessToken: s("a"), ClientID: "i", ExpiresAt: at},
-		`{"access_token":"i","type":"APP","user":{"access_token":"u","type":"OAUTH2"}}`:                                                      &tieline.CustomToken{App: tieline.AppToken{Token: s("i")}, User: user},
+		`{"oauth_token":"a","oauth_token_secret":"b","raw":{"x":1},"type":"OAUTH1"}`:                  &tieline.OAuth1Token{Token: s("a"), TokenSecret: s("b"), Raw: s(`{"x":1}`)},
+		`{"access_token":"a","config_override":{"client_id":"i","client_secret":""},"type":"OAUTH2"}`: &tieline.OAuth2Token{AccessToken: s("a"), ClientID: "i", ExpiresAt: at},
+		`{"access_token":"i","type":"APP","user":{"access_token":"u","type":"OAUTH2"}}`:               &tieline.CustomToken{App: tieline.AppToken{Token: s("i")}, User: user},
+		`{"access_token":"v","bot":{"access_token":"c"},"type":"OAUTH2"}`: &tieline.OAuth2Token{AccessToken: s("v"), Tokens: map[string]tieline.ExtraToken{
+			"access_token": {AccessToken: s("other")}, "bot": {AccessToken: s("c")}}},
 		`{"access_token":"u","type":"OAUTH2"}`:                                                                                               &tieline.CustomToken{User: user},
 		`{"expires_at":"2100-01-01T00:00:00.000Z","privateKey":"k","token":"t","type":"JWT"}`:                                                &tieline.JWT{Values: map[string]tieline.Secret{"privateKey": s("k"), "token": s("other")}, Token: s("t"), ExpiresAt: at},
 		`{"expires_at":"2100-01-01T00:00:00.000Z","password":"p","token":"t","type":"SIGNATURE","username":"u"}`:                             &tieline.Signature{Username: s("u"), Password: s("p"), Token: s("t"), ExpiresAt: at},

@@ -125,9 +125,10 @@ func TestCasesCreateSession(t *testing.T) {
 	for n := range 11 {
 		eleven["k"+strings.Repeat("x", n)] = "v"
 	}
-	for number, tags := range map[string]fields{"20": {"1a": "x"}, "22": {strings.Repeat("k", 65): "x"}, "23": {"a": strings.Repeat("v", 256)}, "24": eleven} {
+	for number, tags := range map[string]fields{"20": {"1a": "x"}, "22": {strings.Repeat("k", 65): "x"}, "23": {"a": strings.Repeat("v", 256)}, "24": eleven} { // each of them is one item
 		t.Run("2.14."+number, func(t *testing.T) {
-			if a := post(fields{"tags": tags}); a.Code != 400 || a.at("error.code") != "invalid_body" {
+			a := post(fields{"tags": tags})
+			if items, _ := a.at("error.errors").([]any); a.Code != 400 || a.at("error.code") != "invalid_body" || len(items) != 1 {
 				t.Errorf("answered with %d %s", a.Code, a.Body)
 			}
 		})
