@@ -13,7 +13,6 @@ import (
 // form is a way to connect by typing something in.
 type form struct {
 	pattern string
-	modes   []tieline.AuthMode
 	read    func(o *object) (tieline.Credential, error)
 	// code and status are the answer to a provider that refuses.
 	code   string
@@ -22,18 +21,17 @@ type form struct {
 
 // forms are all of them, by the paths that clients know.
 func forms() []form {
-	one := func(m ...tieline.AuthMode) []tieline.AuthMode { return m }
 	return []form{
-		{pattern: "/api-auth/api-key/{key}", modes: one(tieline.ModeAPIKey), read: readAPIKey},
-		{pattern: "/api-auth/basic/{key}", modes: one(tieline.ModeBasic), read: readBasic},
-		{pattern: "/auth/tba/{key}", modes: one(tieline.ModeTBA), read: readTBA, code: "invalid_credentials"},
-		{pattern: "/auth/jwt/{key}", modes: one(tieline.ModeJWT), read: readJWT},
-		{pattern: "/auth/two-step/{key}", modes: one(tieline.ModeTwoStep), read: readTwoStep},
-		{pattern: "/auth/bill/{key}", modes: one(tieline.ModeBill), read: readBill},
-		{pattern: "/auth/signature/{key}", modes: one(tieline.ModeSignature), read: readSignature},
-		{pattern: "/auth/aws-sigv4/{key}", modes: one(tieline.ModeAWSSigV4), read: readAWS, code: "aws_sigv4_sts_request_failed", status: http.StatusBadGateway},
-		{pattern: "/auth/unauthenticated/{key}", modes: one(tieline.ModeNone), read: readNothing},
-		{pattern: "/oauth2/auth/{key}", modes: one(tieline.ModeOAuth2CC), read: readClient, code: "client_credentials_fetch_error"},
+		{pattern: "/api-auth/api-key/{key}", read: readAPIKey},
+		{pattern: "/api-auth/basic/{key}", read: readBasic},
+		{pattern: "/auth/tba/{key}", read: readTBA, code: "invalid_credentials"},
+		{pattern: "/auth/jwt/{key}", read: readJWT},
+		{pattern: "/auth/two-step/{key}", read: readTwoStep},
+		{pattern: "/auth/bill/{key}", read: readBill},
+		{pattern: "/auth/signature/{key}", read: readSignature},
+		{pattern: "/auth/aws-sigv4/{key}", read: readAWS, code: "aws_sigv4_sts_request_failed", status: http.StatusBadGateway},
+		{pattern: "/auth/unauthenticated/{key}", read: readNothing},
+		{pattern: "/oauth2/auth/{key}", read: readClient, code: "client_credentials_fetch_error"},
 	}
 }
 
@@ -56,13 +54,6 @@ func (s *server) submit(f form) func(http.ResponseWriter, *http.Request) error {
 		id, in, err := s.connectionInput(r.Context(), session, key, readQuery(r.URL.Query()))
 		if err != nil {
 			return err
-		}
-		p, err := s.providerOf(r.Context(), key)
-		if err != nil {
-			return err
-		}
-		if !f.takes(p.AuthMode) {
-			return errAuthMode
 		}
 		o, err := readBody(r)
 		if err != nil {
@@ -90,15 +81,6 @@ func (s *server) submit(f form) func(http.ResponseWriter, *http.Request) error {
 }
 
 var errAuthMode = &problem{status: http.StatusBadRequest, code: "invalid_auth_mode", message: "The integration's provider does not connect this way", payload: noPayload()}
-
-func (f form) takes(mode tieline.AuthMode) bool {
-	for _, m := range f.modes {
-		if m == mode {
-			return true
-		}
-	}
-	return false
-}
 
 // problem is the answer to a connection that could not be made.
 func (f form) problem(err error) error {

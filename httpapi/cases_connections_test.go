@@ -168,6 +168,19 @@ func TestImport(t *testing.T) {
 			t.Error("a connection was made")
 		}
 	})
+	t.Run("scopes", func(t *testing.T) {
+		post("github", "scoped", fields{"type": "OAUTH2", "access_token": "a"}, "connection_config", fields{"oauth_scopes_override": []string{"repo", "user"}})
+		w.call("POST", "/connection", fields{"provider_config_key": "github", "connection_id": "flat", "access_token": "a", "no_expiration": true,
+			"connection_config": fields{"oauth_scopes_override": []string{"repo", "user"}}})
+		for _, id := range []string{"scoped", "flat"} {
+			cred, err := w.client.Connections.Credential(t.Context(), "github", id)
+			if token, ok := cred.(*tieline.OAuth2Token); !ok || strings.Join(token.Scopes, " ") != "repo user" {
+				t.Errorf("%s: the credential is %v: %v", id, cred, err)
+			}
+		}
+		post("github", "x", fields{"type": "OAUTH2", "access_token": "a"}, "connection_config", fields{"oauth_scopes_override": "repo"}).want(400,
+			errorBody("invalid_body", "invalid_type", "Invalid input: expected array, received string", "connection_config", "oauth_scopes_override"))
+	})
 	t.Run("again", func(t *testing.T) {
 		post("app-id", "twice", fields{"type": "API_KEY", "apiKey": "k1"}, "metadata", fields{"n": 12345678901234567}, "tags", fields{"a": "b"})
 		a := post("app-id", "twice", fields{"type": "API_KEY", "apiKey": "k2"})

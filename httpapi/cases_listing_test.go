@@ -128,6 +128,7 @@ func TestCasesListConnections(t *testing.T) {
 		} {
 			list(query).want(400, errorBody("invalid_query_params", c[0], c[1], c[2]))
 		}
+		list("tags[a]="+strings.Repeat("%C3%A9", 200)).want(400, errorBody("invalid_query_params", "custom", "is longer than 255 bytes", "tags", "a"))
 		list("foo=bar").want(400, errorBody("invalid_query_params", "unrecognized_keys", `Unrecognized key: "foo"`))
 	})
 	t.Run("no right", func(t *testing.T) {

@@ -54,9 +54,6 @@ func readTags(o *object, name string) (tags map[string]string, there bool) {
 			tags[lower] = value
 		}
 	}
-	if len(inner.order) > maxTags {
-		o.report("custom", "Tags cannot have more than 10 keys", o.at(name))
-	}
 	return tags, true
 }
 

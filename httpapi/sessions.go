@@ -24,26 +24,19 @@ func (s *server) sessionRoutes() []route {
 	}
 }
 
-// sessionBody is what a request says of a session.
-type sessionBody struct {
-	session tieline.Session
-	tags    map[string]string
-	hasTags bool
-}
-
 // readSession reads what both forms of creating a session have, but for the user.
-func (s *server) readSession(o *object, b *sessionBody) error {
+func (s *server) readSession(o *object, session *tieline.Session) error {
 	organization := readOrganization(o)
-	if u := b.session.EndUser; u != nil {
+	if u := session.EndUser; u != nil {
 		u.Organization = organization
 	}
-	b.session.Integrations, _ = o.list("allowed_integrations")
+	session.Integrations, _ = o.list("allowed_integrations")
 	webhook := ""
-	b.session.Defaults = map[string]tieline.SessionDefaults{}
+	session.Defaults = map[string]tieline.SessionDefaults{}
 	if defaults := o.object("integrations_config_defaults", false); defaults != nil {
 		for _, key := range defaults.order {
 			d, hook := readDefaults(defaults, key)
-			b.session.Defaults[key] = d
+			session.Defaults[key] = d
 			webhook = orElse(webhook, hook)
 		}
 	}
@@ -53,10 +46,10 @@ func (s *server) readSession(o *object, b *sessionBody) error {
 			if inner == nil {
 				continue
 			}
-			d := b.session.Defaults[key]
+			d := session.Defaults[key]
 			d.DocsConnect, _ = inner.optionalText("docs_connect", isURL, webPage)
 			inner.strict()
-			b.session.Defaults[key] = d
+			session.Defaults[key] = d
 		}
 	}
 	explicit, given := s.readWebhookURL(o)
@@ -66,9 +59,9 @@ func (s *server) readSession(o *object, b *sessionBody) error {
 			o.report(code, message, o.at("webhook_url_override"))
 		}
 	}
-	b.session.WebhookURL = explicit
-	b.tags, b.hasTags = readTags(o, "tags")
-	b.session.Tags = allTags(b.session.EndUser, organization, b.tags)
+	session.WebhookURL = explicit
+	tags, _ := readTags(o, "tags")
+	session.Tags = allTags(session.EndUser, organization, tags)
 	o.strict()
 	return o.err("invalid_body")
 }
@@ -148,15 +141,15 @@ func (s *server) createSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := &sessionBody{}
-	b.session.EndUser = readEndUser(o, !o.has("tags"))
-	if err := s.readSession(o, b); err != nil {
+	var session tieline.Session
+	session.EndUser = readEndUser(o, !o.has("tags"))
+	if err := s.readSession(o, &session); err != nil {
 		return err
 	}
 	if err := s.unknownKeys(r.Context(), o); err != nil {
 		return err
 	}
-	return s.begin(w, r, b.session, nil)
+	return s.begin(w, r, session, nil)
 }
 
 func (s *server) createReconnect(w http.ResponseWriter, r *http.Request) error {
@@ -166,12 +159,12 @@ func (s *server) createReconnect(w http.ResponseWriter, r *http.Request) error {
 	}
 	id := o.text("connection_id", matching(patternConnection), maxLength(maxName))
 	key := integrationKey(o, "integration_id")
-	b := &sessionBody{}
-	b.session.EndUser = readEndUser(o, false)
+	var session tieline.Session
+	session.EndUser = readEndUser(o, false)
 	if o.has("allowed_integrations") {
 		o.report("unrecognized_keys", `Unrecognized key: "allowed_integrations"`, o.path)
 	}
-	if err := s.readSession(o, b); err != nil {
+	if err := s.readSession(o, &session); err != nil {
 		return err
 	}
 	unknown := invalidBody("ConnectionID or IntegrationId does not exists")
@@ -181,9 +174,9 @@ func (s *server) createReconnect(w http.ResponseWriter, r *http.Request) error {
 	if err := s.unknownKeys(r.Context(), o); err != nil {
 		return err
 	}
-	b.session.Integrations = []string{key}
-	b.session.Reconnect = &tieline.ConnectionName{Integration: key, ID: id}
-	return s.begin(w, r, b.session, unknown)
+	session.Integrations = []string{key}
+	session.Reconnect = &tieline.ConnectionName{Integration: key, ID: id}
+	return s.begin(w, r, session, unknown)
 }
 
 // begin makes a session and answers with its token. unknown is the answer to one of
