@@ -24,6 +24,7 @@ func (s *server) routes() []route {
 	var all []route
 	for _, part := range [][]route{
 		s.providerRoutes(), s.integrationRoutes(),
+		s.connectionRoutes(), s.metadataRoutes(), s.sessionRoutes(), s.formRoutes(),
 	} {
 		all = append(all, part...)
 	}
