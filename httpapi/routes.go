@@ -23,7 +23,7 @@ type route struct {
 func (s *server) routes() []route {
 	var all []route
 	for _, part := range [][]route{
-		s.providerRoutes(), s.integrationRoutes(),
+		s.providerRoutes(), s.integrationRoutes(), s.webhookRoutes(),
 	} {
 		all = append(all, part...)
 	}
