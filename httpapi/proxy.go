@@ -53,6 +53,10 @@ func (s *server) proxy(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer func() { _ = req.Body.Close() }() // the transport may still read it
+	if req.GetBody == nil {
+		// Or the server would throw away a part of the body when the answer begins.
+		_ = http.NewResponseController(w).EnableFullDuplex() // what cannot do so has no need to
+	}
 	resp, err := s.proxyClient(call).Do(req)
 	if err != nil {
 		return s.proxyProblem(ctx, call, err)
