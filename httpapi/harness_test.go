@@ -46,8 +46,15 @@ verified:
   proxy: {base_url: "API", headers: {x-key: "${apiKey}"}, verification: {method: GET, endpoints: [/me]}}
 `
 
-// Beside those: one without a base URL, and one in the application's own network.
+// Beside those: one with webhooks, one without a base URL, and one in the application's own network.
 const testProvidersMore = `
+faced:
+  display_name: Faced
+  docs: https://example.com
+  auth_mode: OAUTH2
+  authorization_url: https://example.com/authorize
+  token_url: https://example.com/token
+  webhook_routing_script: facebookWebhookRouting
 bare:
   display_name: Bare
   docs: https://example.com
