@@ -26,7 +26,7 @@ type route struct {
 func (s *server) routes() []route {
 	var all []route
 	for _, part := range [][]route{
-		s.providerRoutes(), s.integrationRoutes(), s.webhookRoutes(),
+		s.providerRoutes(), s.integrationRoutes(), s.webhookRoutes(), s.openAPIRoutes(),
 	} {
 		all = append(all, part...)
 	}
