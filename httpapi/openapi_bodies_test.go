@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -132,21 +133,51 @@ func formModes() map[string]tieline.AuthMode {
 	}
 }
 
+// specProviders are of modes that the built-in catalog has none of.
+const specProviders = `
+tba:
+  display_name: TBA
+  docs: https://example.com
+  auth_mode: TBA
+  proxy: {base_url: "https://example.com"}
+signature:
+  display_name: Signature
+  docs: https://example.com
+  auth_mode: SIGNATURE
+  signature: {protocol: WSSE}
+  proxy: {base_url: "https://example.com", headers: {x-wsse: "${accessToken}"}}
+bill:
+  display_name: Bill
+  docs: https://example.com
+  auth_mode: BILL
+  token_url: https://example.com/login
+  proxy: {base_url: "https://example.com"}
+aws:
+  display_name: AWS
+  docs: https://example.com
+  auth_mode: AWS_SIGV4
+  proxy: {base_url: "https://example.com"}
+`
+
 // specWorld has an integration of each mode that forms are for, under its name.
 func specWorld(t *testing.T) *world {
-	w := newWorld(t)
+	w := newWorld(t, func(cfg *tieline.Config, _ *Options) {
+		cfg.Providers, _ = cfg.Providers.With(tieline.CatalogFile{Name: "spec.yaml", Data: []byte(specProviders)})
+	})
 	for _, mode := range formModes() {
+		err := errors.New("no provider is of this mode")
 		for p := range w.client.Providers.All() {
-			if p.AuthMode != mode {
+			if p.AuthMode != mode || err == nil {
 				continue
 			}
 			in := tieline.Integration{Key: string(mode), Provider: p.Name}
 			if mode == tieline.ModeTBA {
 				in.App = &tieline.OAuthApp{ClientID: "a", ClientSecret: tieline.NewSecret("b")}
 			}
-			if _, err := w.client.Integrations.Create(t.Context(), in); err == nil {
-				break
-			}
+			_, err = w.client.Integrations.Create(t.Context(), in)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", mode, err)
 		}
 	}
 	return w
@@ -261,7 +292,7 @@ func TestOpenAPIQueries(t *testing.T) {
 		call := func(q url.Values) answer {
 			return w.call(o.method, target+"?"+q.Encode(), nil, "Authorization", authorization)
 		}
-		if call(url.Values{stranger: {"x"}}).at("error.code") != "invalid_query_params" {
+		if a := call(url.Values{stranger: {"x"}}); a.Code != 400 || a.at("error.code") != "invalid_query_params" {
 			continue
 		}
 		checked++
