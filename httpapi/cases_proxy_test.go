@@ -3,6 +3,7 @@ package httpapi
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -97,6 +98,11 @@ func TestProxyHeadersThatAreWrong(t *testing.T) {
 	for _, h := range [][2]string{{"Nango-Proxy-X", "a\r\nInjected: yes"}, {"Nango-Proxy-X", "a\x00"}, {"Nango-Proxy-X Y", "a"}, {"Nango-Proxy-X\r\nY", "a"}, {"Nango-Proxy-", "a"}} {
 		bad(h[0], h[1], "invalid_key", "Invalid header")
 	}
+	r := w.proxyRequest(t.Context(), "GET", "/proxy/me", nil)
+	r.Header.Add("Connection-Id", "bob")
+	rec := httptest.NewRecorder()
+	w.server.ServeHTTP(rec, r)
+	answer{rec, t}.want(400, errorBody("invalid_headers", "invalid_type", "Invalid input: expected string, received array", "connection-id"))
 	// What is empty is absent, as clients send it.
 	w.through("GET", "/me", nil, "Retries", " ", "Base-Url-Override", "").want(400, errorBody("invalid_headers", "invalid_type", "Invalid input: expected number, received NaN", "retries"))
 }

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // served is the world's handler behind a real server.
@@ -43,7 +44,7 @@ func TestProxyStreamsEvents(t *testing.T) {
 		<-r.Context().Done()
 		close(left)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	resp, err := w.served().Client().Do(w.proxyRequest(ctx, "GET", w.served().URL+"/proxy/events", nil))
 	if err != nil {

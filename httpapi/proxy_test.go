@@ -109,7 +109,7 @@ func TestProxyHeaders(t *testing.T) {
 	w.serve = func(rw http.ResponseWriter, _ *http.Request) {
 		for name, value := range map[string]string{
 			"Set-Cookie": "a=b", "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "true", "Strict-Transport-Security": "max-age=1",
-			"Keep-Alive": "timeout=5", "Proxy-Authenticate": "Basic", "Upgrade": "h3", "Clear-Site-Data": "*", "Alt-Svc": "clear",
+			"Keep-Alive": "timeout=5", "Connection": "x-named, keep-alive", "X-Named": "1", "Proxy-Authenticate": "Basic", "Upgrade": "h3", "Clear-Site-Data": "*", "Alt-Svc": "clear",
 			"X-Accel-Redirect": "/etc/passwd", "X-Sendfile": "/etc/passwd", "Cache-Control": "public, max-age=99", "CDN-Cache-Control": "max-age=99",
 			"ETag": `"1"`, "Retry-After": "3", "X-RateLimit-Remaining": "0", "Link": "<x>; rel=next", "Www-Authenticate": "Bearer", "Content-Type": "text/csv",
 		} {
@@ -206,6 +206,7 @@ func TestProxyRedirects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).proxied()
 	var header http.Header
+	turns := 0
 	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		header = r.Header
 		_, _ = io.WriteString(rw, `{"other":true}`)
@@ -218,6 +219,7 @@ func TestProxyRedirects(t *testing.T) {
 				_, _ = io.WriteString(rw, `{"ok":true}`)
 			}
 		case "/loop":
+			turns++
 			http.Redirect(rw, r, "/loop", http.StatusFound)
 		case "/inward":
 			http.Redirect(rw, r, "http://169.254.169.254/", http.StatusFound)
@@ -238,6 +240,9 @@ func TestProxyRedirects(t *testing.T) {
 		}
 	}
 	w.through("GET", "/loop", nil).want(502, `{"error":{"code":"too_many_redirects","message":"The provider redirects too often"}}`)
+	if turns != 1+maxHops {
+		t.Errorf("%d calls", turns)
+	}
 	w.through("GET", "/inward", nil).want(400, `{"error":{"code":"url_not_allowed","message":"The call may not go to this address"}}`)
 }
 
