@@ -224,6 +224,46 @@ func TestPanicsAreContained(t *testing.T) {
 	w.call("GET", "/providers/linear", nil).want(200, `{"data":"*"}`) // and life goes on
 }
 
+// An answer that has begun cannot be taken back, so it must not look whole.
+func TestPanicInTheMiddle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.server.(*server).mux.HandleFunc("GET /boom", func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "half")
+		panic("s3cret")
+	})
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler || strings.Contains(w.log.String(), "s3cret") || !strings.Contains(w.log.String(), "bytes=4") {
+			t.Errorf("%v, the log has %s", p, w.log)
+		}
+	}()
+	w.call("GET", "/boom", nil)
+	t.Error("the answer looks whole")
+}
+
+// Who does not wait is no error of the server's.
+func TestCallersWhoDoNotWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	call := func(ctx context.Context) int {
+		r := httptest.NewRequestWithContext(ctx, "GET", "/integrations", nil)
+		r.Header.Set("Authorization", "Bearer "+testKey)
+		rec := httptest.NewRecorder()
+		w.server.ServeHTTP(rec, r)
+		return rec.Code
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if code := call(ctx); code != statusGone || strings.Contains(w.log.String(), "level=ERROR") {
+		t.Errorf("answered with %d, the log has %s", code, w.log)
+	}
+	ctx, cancel = context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	if code := call(ctx); code != http.StatusGatewayTimeout {
+		t.Errorf("too late: answered with %d", code)
+	}
+}
+
 func TestRequestsHaveIDs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
