@@ -56,14 +56,18 @@ func invalidBody(message string) *problem {
 	return &problem{status: http.StatusBadRequest, code: "invalid_body", message: message}
 }
 
+// statusGone is for the log: the caller went away before there was an answer.
+const statusGone = 499
+
 // fail answers with an error. What is not a problem is the server's own, and only
 // the log hears about it.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		return // nobody is there any more
-	}
 	var p *problem
-	if !errors.As(err, &p) {
+	switch {
+	case errors.As(err, &p):
+	case errors.Is(r.Context().Err(), context.Canceled):
+		p = &problem{status: statusGone, code: "canceled", message: "The caller did not wait"} // for the log
+	default:
 		p = s.internal(r, err)
 	}
 	writeJSON(w, p.status, p)

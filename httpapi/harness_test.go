@@ -46,6 +46,27 @@ verified:
   proxy: {base_url: "API", headers: {x-key: "${apiKey}"}, verification: {method: GET, endpoints: [/me]}}
 `
 
+// Beside those: one with webhooks, one without a base URL, and one in the application's own network.
+const testProvidersMore = `
+faced:
+  display_name: Faced
+  docs: https://example.com
+  auth_mode: OAUTH2
+  authorization_url: https://example.com/authorize
+  token_url: https://example.com/token
+  webhook_routing_script: facebookWebhookRouting
+bare:
+  display_name: Bare
+  docs: https://example.com
+  auth_mode: API_KEY
+  proxy: {headers: {x-key: "${apiKey}"}}
+inward:
+  display_name: Inward
+  docs: https://example.com
+  auth_mode: API_KEY
+  proxy: {base_url: "https://10.1.2.3", headers: {x-key: "${apiKey}"}}
+`
+
 // world is a server over a Client with the built-in catalog and an API.
 type world struct {
 	t      *testing.T
@@ -87,7 +108,7 @@ func newWorld(t *testing.T, change ...func(*tieline.Config, *Options)) *world {
 		_, _ = io.WriteString(rw, `{"ok":true}`)
 	}))
 	t.Cleanup(w.api.Close)
-	catalog, problems := tieline.Builtin().With(tieline.CatalogFile{Name: "test.yaml", Data: []byte(strings.ReplaceAll(testProviders, `"API"`, `"`+w.api.URL+`"`))})
+	catalog, problems := tieline.Builtin().With(tieline.CatalogFile{Name: "test.yaml", Data: []byte(strings.ReplaceAll(testProviders+testProvidersMore, `"API"`, `"`+w.api.URL+`"`))})
 	for _, p := range problems {
 		if p.Severity == tieline.SeverityRejected {
 			t.Fatal(p)

@@ -51,6 +51,10 @@ type Options struct {
 	// passed through to a provider. 0: 1 MiB.
 	MaxBody int64
 
+	// ProxyIdle is how long a call that is passed through to a provider may make no
+	// progress in either direction. 0: 5 min.
+	ProxyIdle time.Duration
+
 	// Logger gets a line for each request, without its query, and errors. Default:
 	// nothing is logged.
 	Logger *slog.Logger
@@ -75,6 +79,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = defaultMaxBody
+	}
+	if o.ProxyIdle <= 0 {
+		o.ProxyIdle = defaultIdle
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -2,11 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // route is one method and path of the surface.
@@ -23,8 +26,8 @@ type route struct {
 func (s *server) routes() []route {
 	var all []route
 	for _, part := range [][]route{
-		s.providerRoutes(), s.integrationRoutes(),
-		s.connectionRoutes(), s.metadataRoutes(), s.sessionRoutes(), s.formRoutes(),
+		s.providerRoutes(), s.integrationRoutes(), s.connectionRoutes(), s.metadataRoutes(),
+		s.sessionRoutes(), s.formRoutes(), s.webhookRoutes(), s.openAPIRoutes(),
 	} {
 		all = append(all, part...)
 	}
@@ -61,7 +64,29 @@ func (s *server) admit(w http.ResponseWriter, r **http.Request, rt route) error 
 		return &problem{status: http.StatusUnsupportedMediaType, code: "invalid_content_type", message: "Content-Type header must be application/json"}
 	}
 	if !rt.raw {
+		if rt.access != anyone {
+			if err := checkQuery((*r).URL.RawQuery); err != nil {
+				return err
+			}
+		}
 		(*r).Body = http.MaxBytesReader(w, (*r).Body, s.options.MaxBody)
+	}
+	return nil
+}
+
+// checkQuery refuses a query of which a part would be overlooked: a listing without
+// one of its filters shows too much.
+func checkQuery(raw string) error {
+	values, err := url.ParseQuery(raw)
+	for name, list := range values {
+		for _, v := range append(list, name) {
+			if !utf8.ValidString(v) {
+				err = errors.New("not UTF-8")
+			}
+		}
+	}
+	if err != nil {
+		return &problem{status: http.StatusBadRequest, code: "invalid_query_params", message: "The query cannot be read"}
 	}
 	return nil
 }

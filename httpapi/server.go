@@ -55,21 +55,29 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	defer func() {
-		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
-				panic(p)
-			}
-			// The value may hold anything; the stack may be seen.
-			s.log.ErrorContext(r.Context(), "handler panicked", "request_id", id, "stack", string(debug.Stack()))
-			if rec.status == 0 {
-				s.fail(rec, r, &problem{status: http.StatusInternalServerError, code: "generic_error_support",
-					message: fmt.Sprintf("An error occurred. Please contact support with this unique id: %q", id), payload: id})
-			}
+		p := recover()
+		if p != nil && p != http.ErrAbortHandler {
+			s.panicked(rec, r)
 		}
 		s.log.InfoContext(r.Context(), "request", "request_id", id, "method", r.Method, "route", rec.route,
 			"status", rec.status, "bytes", rec.bytes, "duration", s.options.Now().Sub(began).Round(time.Microsecond))
+		if p != nil && (p == http.ErrAbortHandler || rec.wrote) {
+			panic(http.ErrAbortHandler) // the caller must not take what it has for a whole answer
+		}
 	}()
 	s.serve(rec, r)
+}
+
+// panicked answers for a handler that did not. What it panicked with may hold
+// anything; the stack may be seen.
+func (s *server) panicked(w *recorder, r *http.Request) {
+	id := requestID(r.Context())
+	s.log.ErrorContext(r.Context(), "handler panicked", "request_id", id, "stack", string(debug.Stack()))
+	if w.wrote = w.status != 0; w.wrote {
+		return
+	}
+	s.fail(w, r, &problem{status: http.StatusInternalServerError, code: "generic_error_support",
+		message: fmt.Sprintf("An error occurred. Please contact support with this unique id: %q", id), payload: id})
 }
 
 func (s *server) serve(w *recorder, r *http.Request) {
@@ -129,6 +137,7 @@ type recorder struct {
 	route  string
 	status int
 	bytes  int64
+	wrote  bool // before a panic
 }
 
 func (w *recorder) WriteHeader(status int) {

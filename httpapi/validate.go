@@ -86,10 +86,12 @@ func memberOrder(data []byte) []string {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	_, _ = dec.Token() // the data was decoded before, so nothing here fails
 	var names []string
+	known := map[string]bool{}
 	for dec.More() {
 		name, _ := dec.Token()
 		text, _ := name.(string)
-		if !slices.Contains(names, text) {
+		if !known[text] {
+			known[text] = true
 			names = append(names, text)
 		}
 		var skip json.RawMessage
@@ -107,6 +109,7 @@ func newObject(members map[string]any, order []string) *object {
 // readQuery takes a query apart: k, k[] and k[name].
 func readQuery(query url.Values) *object {
 	members := map[string]any{}
+	known := map[string]bool{}
 	var order []string
 	for _, name := range sortedKeys(query) {
 		values := query[name]
@@ -137,7 +140,8 @@ func readQuery(query url.Values) *object {
 			members[name] = list
 			base = name
 		}
-		if !slices.Contains(order, base) {
+		if !known[base] {
+			known[base] = true
 			order = append(order, base)
 		}
 	}
@@ -345,10 +349,21 @@ func maxLength(n int) rule {
 	}
 }
 
-// matching compiles its pattern at each use of the rule, which is once a request.
+// compiled are the rules for names, which nearly every request needs.
+var compiled = map[string]*regexp.Regexp{
+	patternProvider:   regexp.MustCompile(patternProvider),
+	patternKey:        regexp.MustCompile(patternKey),
+	patternConnection: regexp.MustCompile(patternConnection),
+}
+
+// matching compiles a pattern that is seldom needed at each use.
 func matching(pattern string) rule {
 	return func(s string) (string, string) {
-		if ok, err := regexp.MatchString(pattern, s); err != nil || !ok {
+		re := compiled[pattern]
+		if re == nil {
+			re = regexp.MustCompile(pattern)
+		}
+		if !re.MatchString(s) {
 			return "invalid_format", "Invalid string: must match pattern /" + pattern + "/"
 		}
 		return "", ""
