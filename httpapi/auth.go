@@ -26,6 +26,7 @@ type caller struct {
 	key     *Key
 	session *tieline.Session
 	token   string // of the session, without prefix
+	cookie  bool   // the page's cookie has brought it
 }
 
 // has reports whether the caller's key has one of the scopes. A session has none.
@@ -84,11 +85,18 @@ func (s *server) authenticate(r *http.Request, want access) (*caller, error) {
 		if token := r.URL.Query().Get("connect_session_token"); token != "" {
 			return s.sessionCaller(r.Context(), token)
 		}
-		if token := pageToken(r); token != "" {
-			return s.sessionCaller(r.Context(), token)
+		if token := s.pageToken(r); token != "" && r.Header.Get("Authorization") == "" {
+			if err := s.fromPage(r); err != nil {
+				return nil, err
+			}
+			who, err := s.sessionCaller(r.Context(), token)
+			if err == nil {
+				who.cookie = true
+			}
+			return who, err
 		}
 	case pageSession:
-		return s.sessionCaller(r.Context(), pageToken(r))
+		return s.pageCaller(r)
 	}
 	header := r.Header.Get("Authorization")
 	if header == "" {

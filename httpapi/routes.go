@@ -16,6 +16,7 @@ type route struct {
 	scopes          []string // one of them is needed, of a key; empty: none
 	jsonOnly        bool     // another content type is refused
 	raw             bool     // the handler bounds the body itself
+	page            bool     // people see it in a browser, and its errors too
 	serve           func(w http.ResponseWriter, r *http.Request) error
 }
 
@@ -23,7 +24,7 @@ type route struct {
 func (s *server) routes() []route {
 	var all []route
 	for _, part := range [][]route{
-		s.providerRoutes(), s.integrationRoutes(),
+		s.providerRoutes(), s.integrationRoutes(), s.oauthRoutes(), s.pageRoutes(), s.pageAPIRoutes(),
 	} {
 		all = append(all, part...)
 	}
@@ -33,11 +34,15 @@ func (s *server) routes() []route {
 // handle wraps what a route does with what all of them do.
 func (s *server) handle(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.admit(w, &r, rt); err != nil {
-			s.fail(w, r, err)
-			return
+		err := s.admit(w, &r, rt)
+		if err == nil {
+			err = rt.serve(w, r)
 		}
-		if err := rt.serve(w, r); err != nil {
+		switch {
+		case err == nil:
+		case rt.page && wantsPage(r):
+			s.failPage(w, r, err)
+		default:
 			s.fail(w, r, err)
 		}
 	})

@@ -5,5 +5,3 @@ import "net/http"
 func (s *server) proxyRoute() route {
 	return route{access: keyOnly, scopes: []string{ScopeProxy}, raw: true, serve: func(http.ResponseWriter, *http.Request) error { return notFound("no") }}
 }
-
-func pageToken(*http.Request) string { return "" }
