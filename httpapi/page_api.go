@@ -142,7 +142,7 @@ func (s *server) pageIntegration(w http.ResponseWriter, r *http.Request) error {
 			return &problem{status: http.StatusBadRequest, code: "invalid_connection", message: "The connection to reconnect is there no more"}
 		}
 	}
-	offer.Fields = formFields(p, defaults.Config, known, offer.Help)
+	offer.Fields = formFields(p, *session, defaults.Config, known, offer.Help)
 	writeJSON(w, http.StatusOK, offer)
 	return nil
 }
@@ -220,7 +220,7 @@ func (s *server) pageConnect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if input.Credential, err = formCredential(p, credentials); err != nil {
+	if input.Credential, err = formCredential(p, *callerOf(r).session, credentials); err != nil {
 		return err
 	}
 	conn, err := s.client.Connections.Create(r.Context(), in.Key, id, input)

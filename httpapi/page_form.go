@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,6 +23,7 @@ type pageField struct {
 	Required    bool              `json:"required,omitempty"`
 	Secret      bool              `json:"secret,omitempty"`
 	Lines       bool              `json:"lines,omitempty"` // the value has several
+	Fixed       bool              `json:"fixed,omitempty"` // shown, not typed in
 	Kind        string            `json:"kind"`            // of the input: "text", "url" or "email"
 	Prefix      string            `json:"prefix,omitempty"`
 	Suffix      string            `json:"suffix,omitempty"`
@@ -33,6 +35,16 @@ type pageField struct {
 type visibleWhen struct {
 	Field  string `json:"field"`
 	Equals string `json:"equals"`
+}
+
+// fieldExternalID is what an AWS role is told by whoever may assume it. It is made
+// here: with one of their own choice users could have the role of somebody else.
+const fieldExternalID = "external_id"
+
+// externalID is that of a session, the same whenever its page is loaded.
+func externalID(session tieline.Session) string {
+	sum := sha256.Sum256([]byte("external ID of " + session.ID))
+	return formatUUID([16]byte(sum[:16]))
 }
 
 const (
@@ -55,7 +67,14 @@ func signsIn(p tieline.Provider) bool {
 // credentialFields are those of the provider's credential: what its entry declares,
 // or what its mode consists of where the entry says nothing.
 func credentialFields(p tieline.Provider) []tieline.Field {
+	external := tieline.Field{
+		Name: fieldExternalID, Title: "External ID", Optional: true, Description: "Have the role's trust policy ask for exactly this external ID.",
+	}
 	if len(p.CredentialFields) > 0 {
+		declared := slices.ContainsFunc(p.CredentialFields, func(f tieline.Field) bool { return f.Name == fieldExternalID })
+		if p.AuthMode == tieline.ModeAWSSigV4 && !declared {
+			return append(slices.Clone(p.CredentialFields), external)
+		}
 		return p.CredentialFields
 	}
 	field := func(name, title string) tieline.Field {
@@ -63,9 +82,6 @@ func credentialFields(p tieline.Provider) []tieline.Field {
 	}
 	secret := func(name, title string) tieline.Field {
 		return tieline.Field{Name: name, Title: title, Required: true, Secret: true}
-	}
-	optional := func(name, title string) tieline.Field {
-		return tieline.Field{Name: name, Title: title, Optional: true}
 	}
 	switch p.AuthMode {
 	case tieline.ModeAPIKey:
@@ -79,7 +95,7 @@ func credentialFields(p tieline.Provider) []tieline.Field {
 	case tieline.ModeBill:
 		return []tieline.Field{field("username", "User name"), secret("password", "Password"), field("organization_id", "Organization ID"), secret("dev_key", "Developer key")}
 	case tieline.ModeAWSSigV4:
-		return []tieline.Field{field("role_arn", "Role ARN"), optional("region", "Region"), optional("external_id", "External ID")}
+		return []tieline.Field{field("role_arn", "Role ARN"), {Name: "region", Title: "Region", Optional: true}, external}
 	}
 	return nil
 }
@@ -87,14 +103,18 @@ func credentialFields(p tieline.Provider) []tieline.Field {
 // formFields is what the user is asked for: nothing that the application has decided
 // (defaults) or that nobody types in. known are values of the connection that is
 // made anew.
-func formFields(p tieline.Provider, defaults, known map[string]string, help string) []pageField {
+func formFields(p tieline.Provider, session tieline.Session, defaults, known map[string]string, help string) []pageField {
 	out := []pageField{}
 	add := func(group string, fields []tieline.Field) {
 		for _, f := range fields {
 			if _, decided := defaults[f.Name]; group == groupConfig && decided || f.Hidden || f.Automated {
 				continue
 			}
-			out = append(out, newPageField(group, f, known, help))
+			field := newPageField(group, f, known, help)
+			if isExternalID(p, group, f.Name) {
+				field.Value, field.Fixed = externalID(session), true
+			}
+			out = append(out, field)
 		}
 	}
 	add(groupConfig, p.ConfigFields)
@@ -102,6 +122,10 @@ func formFields(p tieline.Provider, defaults, known map[string]string, help stri
 		add(groupCredentials, credentialFields(p))
 	}
 	return out
+}
+
+func isExternalID(p tieline.Provider, group, name string) bool {
+	return p.AuthMode == tieline.ModeAWSSigV4 && group == groupCredentials && name == fieldExternalID
 }
 
 func newPageField(group string, f tieline.Field, known map[string]string, help string) pageField {
@@ -155,7 +179,7 @@ func safeLink(raw string) string {
 }
 
 // formCredential makes the credential of a provider's mode from what was typed in.
-func formCredential(p tieline.Provider, values map[string]string) (tieline.Credential, error) {
+func formCredential(p tieline.Provider, session tieline.Session, values map[string]string) (tieline.Credential, error) {
 	fields := credentialFields(p)
 	var unknown []item
 	for _, name := range sortedKeys(values) {
@@ -185,7 +209,7 @@ func formCredential(p tieline.Provider, values map[string]string) (tieline.Crede
 	case tieline.ModeTBA:
 		return &tieline.TBA{TokenID: secrets["token_id"], TokenSecret: secrets["token_secret"]}, nil
 	case tieline.ModeAWSSigV4:
-		return &tieline.AWS{RoleARN: values["role_arn"], Region: values["region"], ExternalID: values["external_id"]}, nil
+		return &tieline.AWS{RoleARN: values["role_arn"], Region: values["region"], ExternalID: externalID(session)}, nil
 	case tieline.ModeOAuth2CC:
 		return &tieline.ClientCredentials{
 			ClientID: values["client_id"], ClientSecret: secrets["client_secret"],

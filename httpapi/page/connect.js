@@ -54,12 +54,14 @@
         return;
       }
       let timer = 0;
+      let over = false;
       const end = () => {
+        over = true;
         window.removeEventListener("message", onMessage);
         clearInterval(timer);
       };
       const onMessage = (e) => {
-        if (e.origin !== page.origin || !e.data || e.data.source !== "tieline") return;
+        if (e.origin !== page.origin || e.source !== popup || !e.data || e.data.source !== "tieline") return;
         const { event, connectionId, providerConfigKey, isPending, code, message } = e.data;
         if (event === "connected") {
           end();
@@ -74,9 +76,10 @@
         if (!popup.closed) return;
         clearInterval(timer);
         setTimeout(() => {
+          if (over) return;
           end();
           emit("closed");
-          reject(failure("closed", "The window was closed")); // does nothing after success
+          reject(failure("closed", "The window was closed"));
         }, closedGrace);
       }, closedPoll);
       emit("opened");

@@ -46,6 +46,7 @@ export class Form {
     const input = h("input", { ...typed, type: field.secret ? "password" : "text", inputmode: field.kind === "text" ? null : field.kind });
     if (field.secret) input.setAttribute("autocomplete", "new-password"); // or browsers offer the user's own
     input.value = field.value || "";
+    input.readOnly = Boolean(field.fixed);
     return input;
   }
 
