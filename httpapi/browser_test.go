@@ -195,4 +195,3 @@ func isRedirect(t *testing.T, a answer, status int, want string) {
 		t.Errorf("answered with %d to %q, want %d to %q", a.Code, got, status, want)
 	}
 }
-

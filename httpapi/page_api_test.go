@@ -63,7 +63,7 @@ func TestPageAPIForm(t *testing.T) {
 		return m
 	}
 	post("shop", fields(text("subdomain", "a/b"), text("apiKey", "k"))).want(400,
-		errorBody("invalid_body", "custom", "This is not a host name, such as acme.", "config", "subdomain"))
+		errorBody("invalid_body", "custom", "This is not a host name. Example: acme", "config", "subdomain"))
 	post("shop", fields(text("region", "us", "cell", "x", "subdomain", "a"), text("apiKey", "k"))).want(400,
 		errorBody("invalid_body", "custom", "This does not have the required form.", "config", "cell"))
 	post("shop", fields(text("region", "mars", "subdomain", "a"), text("apiKey", "k"))).want(400,

@@ -247,5 +247,9 @@ func sentence(reason string) string {
 	if strings.HasPrefix(reason, "is ") || strings.HasPrefix(reason, "must ") || strings.HasPrefix(reason, "has ") {
 		reason = "this " + reason
 	}
-	return strings.ToUpper(reason[:1]) + reason[1:] + "."
+	text := strings.ToUpper(reason[:1]) + reason[1:]
+	if text, example, ok := strings.Cut(text, ", such as "); ok {
+		return text + ". Example: " + example
+	}
+	return text + "."
 }

@@ -18,8 +18,8 @@ export class Form {
     const id = idOf(field);
     const error = h("p", { id: id + "-error", class: "field-error", "data-testid": "error-" + id });
     const notes = [];
-    if (field.description) notes.push(h("span", {}, field.description, " "));
-    if (field.example) notes.push(h("span", {}, "Example: ", field.example, " "));
+    if (field.description) notes.push(h("span", { class: "line" }, field.description));
+    if (field.example) notes.push(h("span", { class: "line" }, "Example: ", field.example));
     if (field.help) {
       notes.push(h("a", { href: field.help, target: "_blank", rel: "noopener noreferrer" }, "Where to find it", h("span", { class: "unseen" }, `: ${field.title} (opens in a new window)`)));
     }
@@ -28,7 +28,7 @@ export class Form {
     const control = this.control(field, id);
     control.setAttribute("aria-describedby", [notes.length ? note.id : "", warning.id, error.id].filter(Boolean).join(" "));
     const row = h("div", { class: "field", "data-testid": "field-" + id },
-      h("label", { for: id }, field.title, field.required ? null : h("span", { class: "quiet" }, " (optional)")),
+      h("label", { for: id }, field.title, field.required || field.value ? null : h("span", { class: "quiet" }, " (optional)")),
       this.wrap(field, control), notes.length ? note : null, warning, error);
     this.rows.set(id, { field, row, control, error, warning });
     return row;
