@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -33,6 +34,31 @@ func TestLogo(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+func TestLogoContrast(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for n := range 2000 {
+		c := colour(fmt.Sprint(n))
+		var r, g, b int
+		if _, err := fmt.Sscanf(c, "#%02x%02x%02x", &r, &g, &b); err != nil {
+			t.Fatal(c, err)
+		}
+		if ratio := 1.05 / (luminance(float64(r)/255, float64(g)/255, float64(b)/255) + 0.05); ratio < logoContrast-0.05 { // bytes are rounded
+			t.Errorf("white on %s has a contrast of %.2f", c, ratio)
+		}
+		seen[c] = true
+	}
+	if len(seen) < 300 {
+		t.Errorf("2000 names have %d colours", len(seen))
+	}
+	if black, white := luminance(0, 0, 0), luminance(1, 1, 1); black != 0 || white < 0.999 || white > 1.001 {
+		t.Errorf("black has %v, white %v", black, white)
+	}
+	if r, g, b := fromHSL(120, 1, 0.5); r != 0 || g != 1 || b != 0 {
+		t.Errorf("green is %v %v %v", r, g, b)
 	}
 }
 

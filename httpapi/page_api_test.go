@@ -95,6 +95,40 @@ func TestPageAPIForm(t *testing.T) {
 	w.silent(key, "wrong-key", token[len(sessionPrefix):])
 }
 
+// What the connection has is in the form already when it is made anew; its secrets and
+// those that the catalog knows are not.
+func TestPageAPIReconnectForm(t *testing.T) {
+	t.Parallel()
+	w, _ := newPageWorld(t)
+	config := map[string]string{"subdomain": "acme", "region": "us", "cell": "7", "private_key": "secret"}
+	conn, err := w.client.Connections.Import(t.Context(), "shop", "c", tieline.ConnectionInput{Credential: &tieline.APIKey{Key: tieline.NewSecret("k")}, Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := conn.Name()
+	b := w.browser()
+	b.open(w.session(tieline.Session{Reconnect: &name}))
+	a := b.ask("GET", "integrations/shop", nil)
+	for _, want := range []string{`"value":"acme"`, `"value":"us"`, `"value":"7"`, `"reconnect":true`} {
+		if !strings.Contains(a.Body.String(), want) {
+			t.Errorf("no %s in %s", want, a.Body)
+		}
+	}
+	if strings.Contains(a.Body.String(), `"secret"}`) || strings.Contains(a.Body.String(), `"value":"secret"`) {
+		t.Errorf("answered with %s", a.Body)
+	}
+	b.ask("POST", "connections/shop", map[string]any{"config": map[string]string{"cell": "8"}, "credentials": map[string]string{"apiKey": "k2"}}).want(200,
+		`{"connectionId":"c","providerConfigKey":"shop","name":"*"}`)
+	if err := w.client.Connections.Delete(t.Context(), "shop", "c", tieline.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	b.open(w.session(alice))
+	f := newPageField(groupConfig, tieline.Field{Name: "x", Secret: true, Default: "d", HasDefault: true}, map[string]string{"x": "y"}, "")
+	if f.Value != "" || !f.Secret {
+		t.Errorf("the field is %+v", f)
+	}
+}
+
 // Only the page itself can use what its cookie allows.
 func TestPageAPICrossSite(t *testing.T) {
 	t.Parallel()

@@ -110,7 +110,7 @@ func TestPageOtherEndings(t *testing.T) {
 
 func TestPageConfirmsUser(t *testing.T) {
 	t.Parallel()
-	w, _ := newPageWorld(t, func(_ *tieline.Config, o *Options) {
+	w, provider := newPageWorld(t, func(_ *tieline.Config, o *Options) {
 		o.ConfirmUser = func(r *http.Request, s tieline.Session) error {
 			if c, err := r.Cookie("app"); err != nil || c.Value != s.EndUser.ID {
 				return errors.New("not the user")
@@ -136,7 +136,12 @@ func TestPageConfirmsUser(t *testing.T) {
 	refused(mallory.visit("/oauth/connect/acme?connect_session_token=" + token))
 	mallory.jar["app"].Value = "u-1"
 	mallory.open(token)
+	callback := mallory.consent(provider)(mallory.ask("POST", "authorize/acme", map[string]any{}).at("url").(string))
 	mallory.jar["app"].Value = "u-2" // somebody else signs in meanwhile
+	refused(mallory.visit("/oauth/callback?" + callback.Encode()))
+	if len(provider.Grants()) > 0 {
+		t.Error("the code was used")
+	}
 	refused(mallory.visit("/connect"))
 	refused(mallory.ask("GET", "status", nil))
 	refused(mallory.ask("GET", "integrations", nil))
