@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -37,6 +38,18 @@ func (b *browser) do(method, target string, body any, headers ...string) answer 
 		b.jar[c.Name] = c
 	}
 	return a
+}
+
+// request is one of the page's script, to be made by other means.
+func (b *browser) request(method, target, body string) *http.Request {
+	r := httptest.NewRequestWithContext(b.w.t.Context(), method, target, strings.NewReader(body))
+	for _, c := range b.jar {
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set(sessionHeader, b.id)
+	return r
 }
 
 // visit opens a URL as a person does: by a link from somewhere else.

@@ -126,7 +126,8 @@ func (s *server) callback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	conn, err := s.client.Connections.Complete(r.Context(), s.cookie(r, cookieBinding), query)
+	ctx := context.WithoutCancel(r.Context()) // who leaves has used the session all the same
+	conn, err := s.client.Connections.Complete(ctx, s.cookie(r, cookieBinding), query)
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func (s *server) callback(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	s.setCookie(w, name, "", 0)
-	if err := s.finish(r.Context(), of.caller, conn); err != nil {
+	if err := s.finish(ctx, of.caller, conn); err != nil {
 		return err
 	}
 	if !of.window {

@@ -1,12 +1,15 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/providertest"
 )
 
 func TestOAuthConnectRoute(t *testing.T) {
@@ -316,4 +319,28 @@ func FuzzNoOpenRedirect(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whoever leaves while the connection is made has used the session all the same.
+func TestOAuthOfWhoLeaves(t *testing.T) {
+	t.Parallel()
+	w, provider := newPageWorld(t)
+	for _, way := range []string{"sign-in", "form"} {
+		token := w.session(alice)
+		b := w.browser()
+		b.open(token)
+		r := b.request("POST", "/connect/api/connections/acme-key", `{"credentials":{"apiKey":"`+provider.Credentials().APIKey+`"}}`)
+		if way == "sign-in" {
+			callback := b.consent(provider)(b.ask("POST", "authorize/acme", map[string]any{}).at("url").(string))
+			r = b.request("GET", "/oauth/callback?"+callback.Encode(), "")
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		provider.Fail(providertest.Fault{When: func(*http.Request) bool { leave(); return true }})
+		w.server.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+		if ctx.Err() == nil {
+			t.Errorf("%s: the provider was not asked", way)
+		}
+		leave()
+		w.made(token)
+	}
 }

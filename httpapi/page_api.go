@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -223,11 +224,12 @@ func (s *server) pageConnect(w http.ResponseWriter, r *http.Request) error {
 	if input.Credential, err = formCredential(p, *callerOf(r).session, credentials); err != nil {
 		return err
 	}
-	conn, err := s.client.Connections.Create(r.Context(), in.Key, id, input)
+	ctx := context.WithoutCancel(r.Context()) // who leaves has used the session all the same
+	conn, err := s.client.Connections.Create(ctx, in.Key, id, input)
 	if err != nil {
 		return connectProblem(err, "invalid_body")
 	}
-	if err := s.finish(r.Context(), callerOf(r), conn); err != nil {
+	if err := s.finish(ctx, callerOf(r), conn); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, pageMade{
