@@ -159,7 +159,7 @@ func TestPageNeedsClick(t *testing.T) {
 	a := victim.visit("/oauth/connect/acme?connect_session_token=" + token)
 	isRedirect(t, a, http.StatusSeeOther, testPublic+"/connect?integration=acme")
 	page := victim.visit("/connect?integration=acme")
-	if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), "Connecting for <strong>mallory</strong>") {
+	if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), ">mallory</bdi>") {
 		t.Errorf("the page is %d %s", page.Code, page.Body)
 	}
 	for _, from := range []string{"cross-site", "same-site", "none"} { // with the page's cookie alone

@@ -64,11 +64,11 @@ export class Form {
   }
 
   // visible says whether a field that depends on another is asked for.
-  visible(field) {
+  visible(field, depth = 0) {
     const on = field.visibleWhen;
-    if (!on) return true;
+    if (!on || depth > this.fields.length) return true;
     const other = this.fields.find((f) => f.name === on.field && f !== field);
-    return !other || (this.visible(other) && this.value(other) === on.equals);
+    return !other || (this.visible(other, depth + 1) && this.value(other) === on.equals);
   }
 
   update() {

@@ -91,8 +91,9 @@ async function offer(choice) {
   }
 }
 
-function draw(it, problem) {
-  const form = new Form(it.fields);
+// draw shows an integration; typed is what was in its form before.
+function draw(it, problem, typed) {
+  const form = new Form(typed ? it.fields.map((f) => ({ ...f, value: typed[f.group][f.name] || f.value })) : it.fields);
   const summary = h("div", { class: "problem", role: "alert", "data-testid": "problem", hidden: true });
   const submit = h("button", { type: "submit", "data-testid": "submit" }, it.signIn ? `Continue to ${it.provider}` : "Connect");
   const report = (failure) => {
@@ -118,9 +119,10 @@ function draw(it, problem) {
     }
     submit.disabled = true;
     say(it.signIn ? "Opening the sign-in" : "Connecting");
+    const values = form.values();
     try {
-      if (it.signIn) await signIn(it, form.values().config, { waiting: (w) => waiting(it, w), done, failed: (f) => (isEnd(f) ? fail(f) : draw(it, f)) });
-      else done(await call("POST", "connections/" + encodeURIComponent(it.key), form.values()));
+      if (it.signIn) await signIn(it, values.config, { waiting: (w) => waiting(it, w, values), done, failed: (f) => (isEnd(f) ? fail(f) : draw(it, f, values)) });
+      else done(await call("POST", "connections/" + encodeURIComponent(it.key), values));
     } catch (failure) {
       report(failure);
     } finally {
@@ -147,13 +149,13 @@ function asks(it) {
   return out;
 }
 
-function waiting(it, controls) {
+function waiting(it, controls, values) {
   show([
     h("h1", {}, `Finish at ${it.provider}`),
     h("p", { "data-testid": "waiting" }, "A new window is open for you to sign in. This page goes on by itself when you are done."),
     h("p", { class: "actions" },
       h("button", { type: "button", "data-testid": "focus-window", onclick: controls.focus }, "Show the window"),
-      h("button", { type: "button", class: "plain", "data-testid": "cancel", onclick: () => { controls.cancel(); draw(it); } }, "Cancel")),
+      h("button", { type: "button", class: "plain", "data-testid": "cancel", onclick: () => { controls.cancel(); draw(it, null, values); } }, "Cancel")),
   ]);
 }
 

@@ -11,9 +11,11 @@ const features = "popup,width=620,height=760";
 // window is on its way.
 export async function signIn(it, config, { waiting, done, failed }) {
   const popup = window.open("", "tieline-oauth", features);
-  if (popup) {
+  try {
     popup.document.title = "One moment";
     popup.document.body.textContent = `Going to ${it.provider}…`;
+  } catch {
+    // There is no window, or one that was open already and is at the provider.
   }
   let url;
   try {
