@@ -76,7 +76,8 @@ func (s *server) connectionInput(ctx context.Context, session tieline.Session, k
 }
 
 // finish ends a session with the connection that was made in it. One that came too
-// late, another having been made, is taken away again.
+// late, another having been made, is taken away again. ctx must outlive the request:
+// a session that is left open by those who leave makes any number of connections.
 func (s *server) finish(ctx context.Context, who *caller, made tieline.Connection) error {
 	_, err := s.client.Sessions.Finish(ctx, who.token, made.Name())
 	if err == nil {
@@ -88,7 +89,7 @@ func (s *server) finish(ctx context.Context, who *caller, made tieline.Connectio
 	if who.session.Reconnect != nil {
 		return nil // the session ended meanwhile, and what was there has its new grant
 	}
-	err = s.client.Connections.Delete(context.WithoutCancel(ctx), made.Integration, made.ID, tieline.DeleteOptions{})
+	err = s.client.Connections.Delete(ctx, made.Integration, made.ID, tieline.DeleteOptions{})
 	if err != nil && !errors.Is(err, tieline.ErrNotFound) {
 		return err
 	}
@@ -111,6 +112,9 @@ func (s *server) providerOf(ctx context.Context, key string) (tieline.Provider, 
 	return p, err
 }
 
+// ownWebhookSecret is a name that the config of every connection can have.
+const ownWebhookSecret = "webhook_secret"
+
 // userConfig is what an end user may say of a connection's config. Values that come
 // from elsewhere, and the secret that webhooks are checked with, are not theirs.
 func userConfig(params *object, p tieline.Provider) map[string]string {
@@ -126,7 +130,7 @@ func userConfig(params *object, p tieline.Provider) map[string]string {
 		value, ok := params.optionalText(name)
 		switch {
 		case name == "webhook_url" && !declared[name]: // was a way to set it once
-		case automated[name], name == "webhook_secret" && !declared[name]:
+		case automated[name], name == ownWebhookSecret && !declared[name]:
 			params.report("custom", "cannot be set here", params.at(name))
 		case ok:
 			config[name] = value
