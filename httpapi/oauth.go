@@ -54,7 +54,7 @@ func (s *server) oauthConnect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := s.begin(w, r, who, key, authorizeOptions(o, id, in), true)
+	a, err := s.startFlow(w, r, who, key, authorizeOptions(o, id, in), true)
 	if err != nil {
 		return connectProblem(err, "invalid_query_params")
 	}
@@ -91,9 +91,9 @@ func authorizeOptions(o tieline.AuthorizeOptions, id string, in tieline.Connecti
 	return o
 }
 
-// begin starts an authorization in a session, and has the browser remember it. What
+// startFlow begins an authorization in a session, and has the browser remember it. What
 // the application has decided for its user goes before what was asked for.
-func (s *server) begin(w http.ResponseWriter, r *http.Request, who *caller, key string, o tieline.AuthorizeOptions, window bool) (*tieline.Authorization, error) {
+func (s *server) startFlow(w http.ResponseWriter, r *http.Request, who *caller, key string, o tieline.AuthorizeOptions, window bool) (*tieline.Authorization, error) {
 	defaults := who.session.Defaults[key]
 	if len(defaults.Scopes) > 0 {
 		o.Scopes = defaults.Scopes

@@ -199,7 +199,7 @@ func (s *server) pageAuthorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, err := s.begin(w, r, callerOf(r), in.Key, authorizeOptions(tieline.AuthorizeOptions{}, id, input), !here)
+	a, err := s.startFlow(w, r, callerOf(r), in.Key, authorizeOptions(tieline.AuthorizeOptions{}, id, input), !here)
 	if err != nil {
 		return connectProblem(err, "invalid_body")
 	}

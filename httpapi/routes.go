@@ -24,7 +24,8 @@ type route struct {
 func (s *server) routes() []route {
 	var all []route
 	for _, part := range [][]route{
-		s.providerRoutes(), s.integrationRoutes(), s.oauthRoutes(), s.pageRoutes(), s.pageAPIRoutes(),
+		s.providerRoutes(), s.integrationRoutes(),
+		s.oauthRoutes(), s.pageRoutes(), s.pageAPIRoutes(),
 	} {
 		all = append(all, part...)
 	}
