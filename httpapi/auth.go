@@ -26,7 +26,6 @@ type caller struct {
 	key     *Key
 	session *tieline.Session
 	token   string // of the session, without prefix
-	cookie  bool   // the page's cookie has brought it
 }
 
 // has reports whether the caller's key has one of the scopes. A session has none.
@@ -89,11 +88,7 @@ func (s *server) authenticate(r *http.Request, want access) (*caller, error) {
 			if err := s.fromPage(r); err != nil {
 				return nil, err
 			}
-			who, err := s.sessionCaller(r.Context(), token)
-			if err == nil {
-				who.cookie = true
-			}
-			return who, err
+			return s.sessionCaller(r.Context(), token)
 		}
 	case pageSession:
 		return s.pageCaller(r)

@@ -167,7 +167,9 @@ func (s *server) openFlows(r *http.Request) (map[string]openFlow, error) {
 		case ferr == nil:
 			open[name] = openFlow{caller: who, window: f.window}
 		case errors.As(ferr, new(*problem)):
-			err = ferr
+			if !errors.Is(err, errSessionUsed) { // which says most
+				err = ferr
+			}
 		default:
 			return nil, ferr
 		}

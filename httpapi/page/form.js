@@ -42,7 +42,7 @@ export class Form {
       return h("select", common, options);
     }
     const typed = { ...common, autocomplete: "off", autocapitalize: "none", spellcheck: "false" };
-    if (field.lines) return h("textarea", { ...typed, rows: "5", class: "masked" });
+    if (field.lines) return h("textarea", { ...typed, rows: "5", class: "masked" }, field.value || "");
     const input = h("input", { ...typed, type: field.secret ? "password" : "text", inputmode: field.kind === "text" ? null : field.kind });
     if (field.secret) input.setAttribute("autocomplete", "new-password"); // or browsers offer the user's own
     input.value = field.value || "";

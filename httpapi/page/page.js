@@ -9,6 +9,7 @@ const who = document.body.dataset.who;
 const session = document.body.dataset.session;
 const reconnecting = "reconnect" in document.body.dataset;
 const searchFrom = 7; // integrations, before there is a search
+const fewScopes = 8; // that are shown without a click
 const closeDelay = 1500; // ms, long enough to read that it worked
 
 let choices = [];
@@ -141,7 +142,7 @@ function asks(it) {
   const out = [];
   if (it.signIn) out.push(h("p", { "data-testid": "asks" }, `You will sign in at ${it.provider} in a new window, and decide there whether to allow access.`));
   if (it.scopes && it.scopes.length > 0) {
-    out.push(h("details", { "data-testid": "scopes" }, h("summary", {}, it.scopes.length === 1 ? "1 permission is asked for" : `${it.scopes.length} permissions are asked for`),
+    out.push(h("details", { "data-testid": "scopes", open: it.scopes.length <= fewScopes }, h("summary", {}, it.scopes.length === 1 ? "1 permission is asked for" : `${it.scopes.length} permissions are asked for`),
       h("ul", {}, it.scopes.map((s) => h("li", {}, h("code", {}, s))))));
   }
   if (it.help) out.push(h("p", {}, h("a", { href: it.help, target: "_blank", rel: "noopener noreferrer", "data-testid": "help" }, `How to connect ${it.provider}`, h("span", { class: "unseen" }, " (opens in a new window)"))));
