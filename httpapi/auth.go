@@ -84,11 +84,14 @@ func (s *server) authenticate(r *http.Request, want access) (*caller, error) {
 		if token := r.URL.Query().Get("connect_session_token"); token != "" {
 			return s.sessionCaller(r.Context(), token)
 		}
-		if token := pageToken(r); token != "" {
+		if token := s.pageToken(r); token != "" && r.Header.Get("Authorization") == "" {
+			if err := s.fromPage(r); err != nil {
+				return nil, err
+			}
 			return s.sessionCaller(r.Context(), token)
 		}
 	case pageSession:
-		return s.sessionCaller(r.Context(), pageToken(r))
+		return s.pageCaller(r)
 	}
 	header := r.Header.Get("Authorization")
 	if header == "" {

@@ -22,11 +22,8 @@ func (s *server) mayConnect(r *http.Request) (tieline.Session, error) {
 	case session.Made != nil:
 		return tieline.Session{}, errSessionUsed
 	}
-	if s.options.ConfirmUser != nil {
-		if err := s.options.ConfirmUser(r, *session); err != nil {
-			s.log.InfoContext(r.Context(), "user was not confirmed", "request_id", requestID(r.Context()), "session", session.ID)
-			return tieline.Session{}, &problem{status: http.StatusForbidden, code: "forbidden", message: "This session belongs to another user"}
-		}
+	if err := s.confirm(r, *session); err != nil {
+		return tieline.Session{}, err
 	}
 	return *session, nil
 }

@@ -38,8 +38,8 @@ type Options struct {
 	Webhooks tieline.WebhookOptions
 
 	// ConfirmUser, if there is one, is asked whether the browser is the session's end
-	// user, before it connects anything: the application's own sign-in tells. An
-	// error is answered with 403. Nil: the session's token is enough.
+	// user, before it is shown or connects anything: the application's own sign-in
+	// tells. An error is answered with 403. Nil: the session's token is enough.
 	ConfirmUser func(*http.Request, tieline.Session) error
 
 	// Limit, if there is one, is asked before each request of a caller who is known.

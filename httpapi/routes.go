@@ -19,6 +19,7 @@ type route struct {
 	scopes          []string // one of them is needed, of a key; empty: none
 	jsonOnly        bool     // another content type is refused
 	raw             bool     // the handler bounds the body itself
+	page            bool     // people see it in a browser, and its errors too
 	serve           func(w http.ResponseWriter, r *http.Request) error
 }
 
@@ -27,7 +28,8 @@ func (s *server) routes() []route {
 	var all []route
 	for _, part := range [][]route{
 		s.providerRoutes(), s.integrationRoutes(), s.connectionRoutes(), s.metadataRoutes(),
-		s.sessionRoutes(), s.formRoutes(), s.webhookRoutes(), s.openAPIRoutes(),
+		s.sessionRoutes(), s.formRoutes(), s.oauthRoutes(), s.pageRoutes(), s.pageAPIRoutes(),
+		s.webhookRoutes(), s.openAPIRoutes(),
 	} {
 		all = append(all, part...)
 	}
@@ -37,11 +39,15 @@ func (s *server) routes() []route {
 // handle wraps what a route does with what all of them do.
 func (s *server) handle(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.admit(w, &r, rt); err != nil {
-			s.fail(w, r, err)
-			return
+		err := s.admit(w, &r, rt)
+		if err == nil {
+			err = rt.serve(w, r)
 		}
-		if err := rt.serve(w, r); err != nil {
+		switch {
+		case err == nil:
+		case rt.page && wantsPage(r):
+			s.failPage(w, r, err)
+		default:
 			s.fail(w, r, err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"path"
@@ -22,6 +23,8 @@ type server struct {
 	log     *slog.Logger
 	mux     *http.ServeMux
 	hooks   http.Handler
+	pages   *template.Template
+	assets  map[string]asset
 }
 
 // New returns a handler that serves the Client. The error names the option that is
@@ -36,6 +39,9 @@ func New(client *tieline.Client, o Options) (http.Handler, error) {
 	}
 	s := &server{client: client, options: o, log: o.Logger, mux: http.NewServeMux()}
 	s.hooks = client.Integrations.WebhookHandler(o.Webhooks)
+	if s.pages, s.assets, err = loadPages(); err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
 	for _, rt := range s.routes() {
 		s.mux.Handle(rt.method+" "+rt.pattern, s.handle(rt))
 	}
