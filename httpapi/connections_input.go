@@ -89,7 +89,9 @@ func (s *server) finish(ctx context.Context, who *caller, made tieline.Connectio
 	if who.session.Reconnect != nil {
 		return nil // the session ended meanwhile, and what was there has its new grant
 	}
-	err = s.client.Connections.Delete(ctx, made.Integration, made.ID, tieline.DeleteOptions{})
+	// Its grant is not revoked: providers that have one grant for each user would end
+	// the first connection with it.
+	err = s.client.Connections.Delete(ctx, made.Integration, made.ID, tieline.DeleteOptions{SkipRevocation: true})
 	if err != nil && !errors.Is(err, tieline.ErrNotFound) {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -104,8 +105,18 @@ func (o Options) withDefaults() (Options, error) {
 
 func checkURL(field, raw string) error {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return &tieline.FieldError{Field: field, Reason: "must be an absolute http or https URL without a query"}
+	switch {
+	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return &tieline.FieldError{Field: field, Reason: "must be an absolute URL without a query"}
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
 	}
-	return nil
+	return &tieline.FieldError{Field: field, Reason: "must be https, or http on a loopback address"}
+}
+
+// isLoopback is a name or an address of the machine itself, to which browsers are as
+// good as by https.
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
