@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -222,6 +223,25 @@ func TestPanicsAreContained(t *testing.T) {
 		t.Errorf("the log has %s", log)
 	}
 	w.call("GET", "/providers/linear", nil).want(200, `{"data":"*"}`) // and life goes on
+}
+
+// failing is a Store that says more than callers may know.
+type failing struct{ store.Store }
+
+func (failing) List(context.Context, store.Query) (store.Page, error) {
+	return store.Page{}, errors.New("dial postgres://user:pass@10.0.0.1: refused")
+}
+
+func TestErrorsThatNobodyForesaw(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(cfg *tieline.Config, _ *Options) { cfg.Store = failing{cfg.Store} })
+	a := w.call("GET", "/integrations", nil).want(500,
+		`{"error":{"code":"server_error","message":"Something went wrong. The request ID tells the operator what."}}`)
+	if log := w.log.String(); !strings.Contains(log, "refused") || !strings.Contains(log, a.Header().Get("X-Request-Id")) {
+		t.Errorf("the log has %s", log)
+	}
+	w.call("GET", "/ready", nil).want(503, `{"error":{"code":"not_ready","message":"The store does not answer"}}`)
+	w.call("GET", "/health", nil).want(200, `{"result":"ok"}`)
 }
 
 // An answer that has begun cannot be taken back, so it must not look whole.

@@ -139,6 +139,40 @@ func TestProxyStatuses(t *testing.T) {
 	}
 }
 
+// An integration can list further hosts, which the credential may then be sent to. The
+// application's own network stays out of reach all the same.
+func TestProxyReachesListedHosts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).proxied()
+	var key string
+	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		key = r.Header.Get("X-Key")
+		_, _ = io.WriteString(rw, `{"path":"`+r.URL.Path+`"}`)
+	}))
+	t.Cleanup(other.Close)
+	calls := func(status int, body string) {
+		t.Helper()
+		w.through("GET", "/x", nil, "Base-Url-Override", other.URL+"/v2").want(status, body)
+	}
+	const refused = `{"error":{"code":"base_url_override_not_allowed","message":"This base URL override is not allowed by server configuration."}}`
+	calls(400, refused)
+	_, err := w.client.Integrations.Update(t.Context(), "verified", func(in *tieline.Integration) error {
+		in.APIHosts = []string{strings.TrimPrefix(other.URL, "http://")}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls(200, `{"path":"/v2/x"}`)
+	if key != "k3y" {
+		t.Errorf("the other host got the key %q", key)
+	}
+	w.through("GET", "/"+other.URL+"/y", nil).want(200, `{"path":"/y"}`)
+	w.integration("inward", "inward")
+	w.connect("inward", "alice")
+	w.through("GET", "/x", nil, "Provider-Config-Key", "inward", "Base-Url-Override", "https://10.1.2.3").want(400, refused)
+}
+
 func TestProxyRetries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t).proxied()
