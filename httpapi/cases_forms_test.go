@@ -148,22 +148,6 @@ func TestCasesUnauthenticated(t *testing.T) {
 			t.Errorf("answered with %d %s", a.Code, a.Body)
 		}
 	})
-	t.Run("reconnect of what is gone", func(t *testing.T) {
-		w.imported("none", "bob", tieline.ConnectionInput{})
-		token := w.session(tieline.Session{Reconnect: &tieline.ConnectionName{Integration: "none", ID: "bob"}})
-		for range 2 { // not of one that has its ID, either
-			if err := w.client.Connections.Delete(t.Context(), "none", "bob", tieline.DeleteOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			if a := w.submit(token, path, "", fields{}); a.Code != 400 || a.at("error.code") != "invalid_connection" {
-				t.Errorf("answered with %d %s", a.Code, a.Body)
-			}
-			w.imported("none", "bob", tieline.ConnectionInput{})
-			if a := w.submit(token, path, "", fields{}); a.Code != 400 || a.at("error.code") != "invalid_connection" {
-				t.Errorf("answered with %d %s", a.Code, a.Body)
-			}
-		}
-	})
 	t.Run("unknown integration", func(t *testing.T) {
 		if a := w.submit(w.session(tieline.Session{}), "/auth/unauthenticated/nothing", "", fields{}); a.Code != 404 || a.at("error.code") != "unknown_provider_config" {
 			t.Errorf("answered with %d %s", a.Code, a.Body)
@@ -176,6 +160,37 @@ func TestCasesUnauthenticated(t *testing.T) {
 	})
 }
 
+func TestReconnectOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	w, _ := connectWorld(t)
+	const path = "/auth/unauthenticated/none"
+	w.imported("none", "bob", tieline.ConnectionInput{})
+	token := w.session(tieline.Session{Reconnect: &tieline.ConnectionName{Integration: "none", ID: "bob"}})
+	for range 2 { // not of one that has its ID, either
+		if err := w.client.Connections.Delete(t.Context(), "none", "bob", tieline.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if a := w.submit(token, path, "", fields{}); a.Code != 400 || a.at("error.code") != "invalid_connection" {
+			t.Errorf("answered with %d %s", a.Code, a.Body)
+		}
+		w.imported("none", "bob", tieline.ConnectionInput{})
+		if a := w.submit(token, path, "", fields{}); a.Code != 400 || a.at("error.code") != "invalid_connection" {
+			t.Errorf("answered with %d %s", a.Code, a.Body)
+		}
+	}
+}
+
+// configOf is the config of the connection that an answer is about.
+func (w *world) configOf(key string, a answer) map[string]string {
+	w.t.Helper()
+	id, _ := a.at("connectionId").(string)
+	c, err := w.client.Connections.Get(w.t.Context(), key, id)
+	if err != nil {
+		w.t.Fatalf("answered with %d %s: %v", a.Code, a.Body, err)
+	}
+	return c.Config
+}
+
 func TestFormInput(t *testing.T) {
 	t.Parallel()
 	w, api := connectWorld(t)
@@ -183,18 +198,10 @@ func TestFormInput(t *testing.T) {
 	submit := func(s tieline.Session, query string, body any) answer {
 		return w.submit(w.session(s), path, query, body)
 	}
-	config := func(a answer) map[string]string {
-		id, _ := a.at("connectionId").(string)
-		c, err := w.client.Connections.Get(t.Context(), "app-id", id)
-		if err != nil {
-			t.Fatalf("answered with %d %s: %v", a.Code, a.Body, err)
-		}
-		return c.Config
-	}
 	good := fields{"apiKey": "k"}
 	t.Run("defaults come before what the user says", func(t *testing.T) {
 		s := tieline.Session{Defaults: map[string]tieline.SessionDefaults{"app-id": {Config: map[string]string{"APP_ID": "decided", "webhook_secret": "s"}}}}
-		if got := config(submit(s, "&params[APP_ID]=mine", good)); got["APP_ID"] != "decided" || len(got) != 1 {
+		if got := w.configOf("app-id", submit(s, "&params[APP_ID]=mine", good)); got["APP_ID"] != "decided" || len(got) != 1 {
 			t.Errorf("the config is %v", got)
 		}
 	})
@@ -224,13 +231,30 @@ func TestFormInput(t *testing.T) {
 			t.Errorf("answered with %d %s", a.Code, a.Body)
 		}
 	})
+	t.Run("a provider that is down", func(t *testing.T) {
+		api.answers(503, "{}")
+		defer api.answers(0, "")
+		submit(tieline.Session{}, "", good).want(400, `{"error":{"code":"connection_test_failed",
+			"message":"The provider could not be asked whether the credentials are right. Try again later (it answered with status 503)"}}`)
+	})
+	t.Run("a connection that begins at the provider", func(t *testing.T) {
+		if a := w.submit(w.session(tieline.Session{}), "/auth/oauth-outbound/oauth", "", nil); a.Code != 400 || a.at("error.code") != "invalid_auth_mode" {
+			t.Errorf("answered with %d %s", a.Code, a.Body)
+		}
+	})
+}
+
+func TestReconnectKeeps(t *testing.T) {
+	t.Parallel()
+	w, api := connectWorld(t)
+	good := fields{"apiKey": "k"}
 	t.Run("a reconnect keeps what is not given", func(t *testing.T) {
 		w.imported("app-id", "alice", tieline.ConnectionInput{Credential: key("old"), Config: map[string]string{"APP_ID": "A"}})
 		again := tieline.Session{Reconnect: &tieline.ConnectionName{Integration: "app-id", ID: "alice"}}
-		if got := config(submit(again, "", good)); got["APP_ID"] != "A" {
+		if got := w.configOf("app-id", w.submit(w.session(again), "/api-auth/api-key/app-id", "", good)); got["APP_ID"] != "A" {
 			t.Errorf("the config is %v", got)
 		}
-		if got := config(submit(again, "&params[APP_ID]=B", good)); got["APP_ID"] != "B" {
+		if got := w.configOf("app-id", w.submit(w.session(again), "/api-auth/api-key/app-id", "&params[APP_ID]=B", good)); got["APP_ID"] != "B" {
 			t.Errorf("the config is %v", got)
 		}
 	})
@@ -248,17 +272,6 @@ func TestFormInput(t *testing.T) {
 		}
 		if log := w.log.String(); strings.Contains(log, "canary") {
 			t.Error("the log has a secret")
-		}
-	})
-	t.Run("a provider that is down", func(t *testing.T) {
-		api.answers(503, "{}")
-		defer api.answers(0, "")
-		submit(tieline.Session{}, "", good).want(400, `{"error":{"code":"connection_test_failed",
-			"message":"The provider could not be asked whether the credentials are right. Try again later (it answered with status 503)"}}`)
-	})
-	t.Run("a connection that begins at the provider", func(t *testing.T) {
-		if a := w.submit(w.session(tieline.Session{}), "/auth/oauth-outbound/oauth", "", nil); a.Code != 400 || a.at("error.code") != "invalid_auth_mode" {
-			t.Errorf("answered with %d %s", a.Code, a.Body)
 		}
 	})
 }

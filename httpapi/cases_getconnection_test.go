@@ -11,11 +11,7 @@ import (
 
 func TestCasesGetConnection(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
-	w, api := connectWorld(t, func(cfg *tieline.Config, _ *Options) {
-		cfg.Now = func() time.Time { return now }
-		cfg.Refresh.Confirm = time.Millisecond
-	})
+	w, _ := connectWorld(t)
 	get := func(query string) answer { return w.call("GET", "/connections/alice?"+query, nil) }
 	t.Run("2.10.1", func(t *testing.T) { w.protected("GET", "/connections/alice", nil) })
 	t.Run("2.10.2", func(t *testing.T) {
@@ -48,65 +44,6 @@ func TestCasesGetConnection(t *testing.T) {
 			t.Errorf("answered with %d %s", a.Code, a.Body)
 		}
 	})
-	grant := func() *tieline.OAuth2Token {
-		return &tieline.OAuth2Token{AccessToken: tieline.NewSecret("access-old"), RefreshToken: tieline.NewSecret("refresh-old"), ExpiresAt: now.Add(time.Hour)}
-	}
-	w.imported("oauth", "alice", tieline.ConnectionInput{Credential: grant()})
-	t.Run("force refresh", func(t *testing.T) {
-		if a := get("provider_config_key=oauth"); a.at("credentials.access_token") != "access-old" || api.count() != 0 {
-			t.Errorf("answered with %s after %d calls", a.Body, api.count())
-		}
-		a := get("provider_config_key=oauth&force_refresh=true")
-		if a.Code != 200 || a.at("credentials.access_token") != "access-new" || api.count() != 1 {
-			t.Errorf("answered with %d %s after %d calls", a.Code, a.Body, api.count())
-		}
-		if strings.Contains(strings.ToLower(a.Body.String()), "refresh") {
-			t.Errorf("a refresh token was not asked for: %s", a.Body)
-		}
-		if a := get("provider_config_key=oauth&refresh_token=true"); a.at("credentials.refresh_token") != "refresh-new" || a.at("credentials.raw.refresh_token") != "refresh-new" {
-			t.Errorf("answered with %s", a.Body)
-		}
-	})
-	failed := func(message, errors string, credential string) string {
-		return `{"error":{"code":"invalid_credentials","message":"` + message + `","payload":{"connection":{"id":"*","connection_id":"alice","provider":"oauth","provider_config_key":"oauth",
-			"connection_config":{},"webhook_url_override":null,"credentials":{},"end_user":null,"errors":` + errors + `,"metadata":null,"tags":{},
-			"created_at":"*","updated_at":"*","last_fetched_at":"*"}}}}`
-	}
-	const (
-		outside  = "The external API returned an error when trying to refresh the access token. Please try again later."
-		limit    = "The refresh limit has been reached for this connection."
-		cooling  = "A recent refresh attempt failed. Backing off before retrying."
-		hopeless = "The credentials have expired and cannot be refreshed. The user has to connect again."
-	)
-	t.Run("back-off", func(t *testing.T) {
-		api.answers(503, `{"error":"temporarily_unavailable"}`)
-		defer api.answers(0, "")
-		now = now.Add(2 * time.Hour)
-		get("provider_config_key=oauth").want(400, failed(outside, `[{"type":"auth","log_id":"temporarily_unavailable"}]`, ""))
-		calls := api.count()
-		get("provider_config_key=oauth").want(424, failed(cooling, `[{"type":"auth","log_id":"temporarily_unavailable"}]`, ""))
-		if api.count() != calls {
-			t.Error("the provider was asked again")
-		}
-	})
-	t.Run("2.10.8", func(t *testing.T) {
-		api.answers(400, `{"error":"invalid_grant"}`)
-		defer api.answers(0, "")
-		get("provider_config_key=oauth&force_refresh=true").want(400, failed(outside, `[{"type":"auth","log_id":"invalid_grant"}]`, ""))
-	})
-	t.Run("2.10.7", func(t *testing.T) {
-		get("provider_config_key=oauth").want(424, failed(limit, `[{"type":"auth","log_id":"invalid_grant"}]`, ""))
-	})
-	t.Run("expired for good", func(t *testing.T) {
-		token := grant()
-		token.RefreshToken, token.ExpiresAt = tieline.Secret{}, now.Add(time.Minute)
-		w.imported("oauth", "alice", tieline.ConnectionInput{Credential: token})
-		if a := get("provider_config_key=oauth"); a.Code != 200 || strings.Contains(a.Body.String(), "expires_at") {
-			t.Errorf("answered with %d %s", a.Code, a.Body)
-		}
-		now = now.Add(time.Hour)
-		get("provider_config_key=oauth").want(424, failed(hopeless, `[]`, ""))
-	})
 	t.Run("no right to credentials", func(t *testing.T) {
 		reader := w.keyWith(ScopeConnectionsRead)
 		a := w.call("GET", "/connections/alice?provider_config_key=app-id&force_refresh=false", nil, "Authorization", reader)
@@ -120,10 +57,6 @@ func TestCasesGetConnection(t *testing.T) {
 		if a := w.call("GET", "/connections/alice?provider_config_key=app-id", nil, "Authorization", w.keyWith(ScopeConnectionsReadCredentials)); a.at("credentials.apiKey") != "k" {
 			t.Errorf("answered with %s", a.Body)
 		}
-		// The refresh that would fail is not tried.
-		if a := w.call("GET", "/connections/alice?provider_config_key=oauth", nil, "Authorization", reader); a.Code != 200 {
-			t.Errorf("answered with %d", a.Code)
-		}
 	})
 	t.Run("bad queries", func(t *testing.T) {
 		get("force_refresh=maybe").want(400, `{"error":{"code":"invalid_query_params","errors":[
@@ -132,13 +65,94 @@ func TestCasesGetConnection(t *testing.T) {
 		w.call("GET", "/connections/a%C3%A9?provider_config_key=x", nil).want(400, errorBody("invalid_uri_params", "invalid_format", "Invalid string: must match pattern /"+patternConnection+"/", "connectionId"))
 		w.call("GET", "/connections/a%2Fb?provider_config_key=app-id", nil).want(404, `{"error":{"code":"not_found","message":"Failed to find connection"}}`)
 	})
-	t.Run("nothing secret in the log", func(t *testing.T) {
-		for _, secret := range []string{"access-old", "access-new", "refresh-old", "refresh-new"} {
-			if strings.Contains(w.log.String(), secret) {
-				t.Errorf("the log has %s", secret)
-			}
+}
+
+func grant(now time.Time) *tieline.OAuth2Token {
+	return &tieline.OAuth2Token{AccessToken: tieline.NewSecret("access-old"), RefreshToken: tieline.NewSecret("refresh-old"), ExpiresAt: now.Add(time.Hour)}
+}
+
+// What is said of a credential that cannot be had.
+const (
+	outside  = "The external API returned an error when trying to refresh the access token. Please try again later."
+	limit    = "The refresh limit has been reached for this connection."
+	cooling  = "A recent refresh attempt failed. Backing off before retrying."
+	hopeless = "The credentials have expired and cannot be refreshed. The user has to connect again."
+)
+
+// failed is that answer.
+func failed(message, errors string) string {
+	return `{"error":{"code":"invalid_credentials","message":"` + message + `","payload":{"connection":{"id":"*","connection_id":"alice","provider":"oauth","provider_config_key":"oauth",
+		"connection_config":{},"webhook_url_override":null,"credentials":{},"end_user":null,"errors":` + errors + `,"metadata":null,"tags":{},
+		"created_at":"*","updated_at":"*","last_fetched_at":"*"}}}}`
+}
+
+func TestForceRefresh(t *testing.T) {
+	t.Parallel()
+	w, api := connectWorld(t)
+	get := func(query string) answer { return w.call("GET", "/connections/alice?"+query, nil) }
+	w.imported("oauth", "alice", tieline.ConnectionInput{Credential: grant(time.Now())})
+	if a := get("provider_config_key=oauth"); a.at("credentials.access_token") != "access-old" || api.count() != 0 {
+		t.Errorf("answered with %s after %d calls", a.Body, api.count())
+	}
+	a := get("provider_config_key=oauth&force_refresh=true")
+	if a.Code != 200 || a.at("credentials.access_token") != "access-new" || api.count() != 1 {
+		t.Errorf("answered with %d %s after %d calls", a.Code, a.Body, api.count())
+	}
+	if strings.Contains(strings.ToLower(a.Body.String()), "refresh") {
+		t.Errorf("a refresh token was not asked for: %s", a.Body)
+	}
+	if a := get("provider_config_key=oauth&refresh_token=true"); a.at("credentials.refresh_token") != "refresh-new" || a.at("credentials.raw.refresh_token") != "refresh-new" {
+		t.Errorf("answered with %s", a.Body)
+	}
+}
+
+func TestCasesGetRefreshed(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	w, api := connectWorld(t, func(cfg *tieline.Config, _ *Options) {
+		cfg.Now = func() time.Time { return now }
+		cfg.Refresh.Confirm = time.Millisecond
+	})
+	get := func(query string) answer { return w.call("GET", "/connections/alice?"+query, nil) }
+	w.imported("oauth", "alice", tieline.ConnectionInput{Credential: grant(now)})
+	t.Run("back-off", func(t *testing.T) {
+		api.answers(503, `{"error":"temporarily_unavailable"}`)
+		defer api.answers(0, "")
+		now = now.Add(2 * time.Hour)
+		get("provider_config_key=oauth").want(400, failed(outside, `[{"type":"auth","log_id":"temporarily_unavailable"}]`))
+		calls := api.count()
+		get("provider_config_key=oauth").want(424, failed(cooling, `[{"type":"auth","log_id":"temporarily_unavailable"}]`))
+		if api.count() != calls {
+			t.Error("the provider was asked again")
 		}
 	})
+	t.Run("2.10.8", func(t *testing.T) {
+		api.answers(400, `{"error":"invalid_grant"}`)
+		defer api.answers(0, "")
+		get("provider_config_key=oauth&force_refresh=true").want(400, failed(outside, `[{"type":"auth","log_id":"invalid_grant"}]`))
+	})
+	t.Run("2.10.7", func(t *testing.T) {
+		get("provider_config_key=oauth").want(424, failed(limit, `[{"type":"auth","log_id":"invalid_grant"}]`))
+	})
+	t.Run("expired for good", func(t *testing.T) {
+		token := grant(now)
+		token.RefreshToken, token.ExpiresAt = tieline.Secret{}, now.Add(time.Minute)
+		w.imported("oauth", "alice", tieline.ConnectionInput{Credential: token})
+		if a := get("provider_config_key=oauth"); a.Code != 200 || strings.Contains(a.Body.String(), "expires_at") {
+			t.Errorf("answered with %d %s", a.Code, a.Body)
+		}
+		now = now.Add(time.Hour)
+		// Who may not see credentials refreshes nothing.
+		if a := w.call("GET", "/connections/alice?provider_config_key=oauth", nil, "Authorization", w.keyWith(ScopeConnectionsRead)); a.Code != 200 {
+			t.Errorf("answered with %d", a.Code)
+		}
+		get("provider_config_key=oauth").want(424, failed(hopeless, `[]`))
+	})
+	for _, secret := range []string{"access-old", "access-new", "refresh-old", "refresh-new"} {
+		if strings.Contains(w.log.String(), secret) {
+			t.Errorf("the log has %s", secret)
+		}
+	}
 }
 
 // What is not the refresh token's own name is taken out all the same, at any depth.

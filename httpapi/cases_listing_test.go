@@ -34,37 +34,25 @@ func (a answer) ids() string {
 	return strings.Join(ids, " ")
 }
 
-func TestCasesListConnections(t *testing.T) {
-	t.Parallel()
-	// Each connection is a second younger than the one before.
+// listedWorld has two integrations. Each connection that add makes is a second
+// younger than the one before.
+func listedWorld(t *testing.T) (w *world, add func(integration, id string, in tieline.ConnectionInput)) {
+	t.Helper()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	w := newWorld(t, func(cfg *tieline.Config, _ *Options) { cfg.Now = func() time.Time { return now } })
+	w = newWorld(t, func(cfg *tieline.Config, _ *Options) { cfg.Now = func() time.Time { return now } })
 	w.integration("one", "algolia")
 	w.integration("two", "algolia")
-	list := func(query string) answer { return w.call("GET", "/connections?"+query, nil) }
-	add := func(integration, id string, in tieline.ConnectionInput) {
+	return w, func(integration, id string, in tieline.ConnectionInput) {
+		t.Helper()
 		now = now.Add(time.Second)
 		in.Credential = key("k")
 		w.imported(integration, id, in)
 	}
-	t.Run("2.9.1", func(t *testing.T) { w.protected("GET", "/connections", nil) })
-	t.Run("2.9.2", func(t *testing.T) { list("").want(200, `{"connections":[]}`) })
-	add("one", "a", tieline.ConnectionInput{})
-	t.Run("2.9.3", func(t *testing.T) {
-		for _, path := range []string{"/connections", "/connection"} {
-			w.call("GET", path, nil).want(200, `{"connections":[{"connection_id":"a","created":"2026-01-01T00:00:01.000Z","end_user":null,"errors":[],"id":"*","metadata":null,
-				"provider":"algolia","provider_config_key":"one","tags":{}}]}`)
-		}
-	})
-	add("one", "b", tieline.ConnectionInput{Tags: map[string]string{"department": "sales, west", "env": "prod"}, Metadata: json.RawMessage(`{"x":1}`)})
-	add("two", "c", tieline.ConnectionInput{Tags: map[string]string{"env": "prod", "ip": "2001:db8::1"}, EndUser: &tieline.EndUser{
-		ID: "u1", Email: "Alice@example.com", Organization: &tieline.Organization{ID: "o1", DisplayName: "Org"}}})
-	t.Run("2.9.4", func(t *testing.T) {
-		if a := list("connectionId=b"); !strings.Contains(a.Body.String(), `"tags":{"department":"sales, west","env":"prod"}`) || !strings.Contains(a.Body.String(), `"metadata":{"x":1}`) {
-			t.Errorf("answered with %s", a.Body)
-		}
-	})
-	for name, c := range map[string]struct{ query, want string }{
+}
+
+// listingCases are queries, and the connections that they select.
+func listingCases() map[string]struct{ query, want string } {
+	return map[string]struct{ query, want string }{
 		"2.9.5":                     {"tags[department]=" + url.QueryEscape("sales, west"), "b"},
 		"2.9.6":                     {"tags%5Bdepartment%5D=sales,%20west&tags[env]=prod", "b"},
 		"2.9.7":                     {"tags[env]=prod&tags[ip]=2001:db8::1", "c"},
@@ -88,7 +76,31 @@ func TestCasesListConnections(t *testing.T) {
 		"ID and an organization":    {"connectionId=b&endUserOrganizationId=o1", ""},
 		"ID and search":             {"connectionId=c&search=nothing", ""},
 		"the part that Filters not": {"search=a&tags[env]=prod", "c"},
-	} {
+	}
+}
+
+func TestCasesListConnections(t *testing.T) {
+	t.Parallel()
+	w, add := listedWorld(t)
+	list := func(query string) answer { return w.call("GET", "/connections?"+query, nil) }
+	t.Run("2.9.1", func(t *testing.T) { w.protected("GET", "/connections", nil) })
+	t.Run("2.9.2", func(t *testing.T) { list("").want(200, `{"connections":[]}`) })
+	add("one", "a", tieline.ConnectionInput{})
+	t.Run("2.9.3", func(t *testing.T) {
+		for _, path := range []string{"/connections", "/connection"} {
+			w.call("GET", path, nil).want(200, `{"connections":[{"connection_id":"a","created":"2026-01-01T00:00:01.000Z","end_user":null,"errors":[],"id":"*","metadata":null,
+				"provider":"algolia","provider_config_key":"one","tags":{}}]}`)
+		}
+	})
+	add("one", "b", tieline.ConnectionInput{Tags: map[string]string{"department": "sales, west", "env": "prod"}, Metadata: json.RawMessage(`{"x":1}`)})
+	add("two", "c", tieline.ConnectionInput{Tags: map[string]string{"env": "prod", "ip": "2001:db8::1"}, EndUser: &tieline.EndUser{
+		ID: "u1", Email: "Alice@example.com", Organization: &tieline.Organization{ID: "o1", DisplayName: "Org"}}})
+	t.Run("2.9.4", func(t *testing.T) {
+		if a := list("connectionId=b"); !strings.Contains(a.Body.String(), `"tags":{"department":"sales, west","env":"prod"}`) || !strings.Contains(a.Body.String(), `"metadata":{"x":1}`) {
+			t.Errorf("answered with %s", a.Body)
+		}
+	})
+	for name, c := range listingCases() {
 		t.Run(name, func(t *testing.T) {
 			w := *w
 			w.t = t
@@ -106,8 +118,15 @@ func TestCasesListConnections(t *testing.T) {
 			t.Errorf("the user is %s", got)
 		}
 	})
-	add("one", "d", tieline.ConnectionInput{})
-	add("two", "e", tieline.ConnectionInput{})
+}
+
+func TestCasesListingPages(t *testing.T) {
+	t.Parallel()
+	w, add := listedWorld(t)
+	list := func(query string) answer { return w.call("GET", "/connections?"+query, nil) }
+	for n, id := range []string{"a", "b", "c", "d", "e"} {
+		add([]string{"one", "two"}[n%2], id, tieline.ConnectionInput{})
+	}
 	t.Run("2.9.17", func(t *testing.T) {
 		for query, want := range map[string]string{"limit=3": "e d c", "limit=3&page=0": "e d c", "limit=3&page=1": "b a", "limit=3&page=2": "", "limit=1&page=4": "a", "limit=1": "e", "limit=1&page=1": "d", "limit=2000&page=100000": ""} {
 			if got := list(query).ids(); got != want {
@@ -115,27 +134,31 @@ func TestCasesListConnections(t *testing.T) {
 			}
 		}
 	})
-	t.Run("bad queries", func(t *testing.T) {
-		for query, c := range map[string][3]string{
-			"limit=0":                   {"too_small", "Too small: expected number to be >=1", "limit"},
-			"limit=2001":                {"too_big", "Too big: expected number to be <=2000", "limit"},
-			"limit=x":                   {"invalid_type", "Invalid input: expected number, received NaN", "limit"},
-			"page=-1":                   {"too_small", "Too small: expected number to be >=0", "page"},
-			"page=99999999999999999999": {"too_big", "Too big: expected number to be <=100000", "page"},
-			"search=":                   {"too_small", "Too small: expected string to have >=1 characters", "search"},
-			"tags=x":                    {"invalid_type", "Invalid input: expected object, received string", "tags"},
-			"integrationId=é":           {"custom", "must be ASCII letters, digits, spaces and ~ : . @ _ -", "integrationId"},
-		} {
-			list(query).want(400, errorBody("invalid_query_params", c[0], c[1], c[2]))
-		}
-		list("tags[a]="+strings.Repeat("%C3%A9", 200)).want(400, errorBody("invalid_query_params", "custom", "is longer than 255 bytes", "tags", "a"))
-		list("foo=bar").want(400, errorBody("invalid_query_params", "unrecognized_keys", `Unrecognized key: "foo"`))
-	})
 	t.Run("no right", func(t *testing.T) {
 		w.call("GET", "/connections", nil, "Authorization", w.keyWith(ScopeConnectionsRead)).want(403,
 			`{"error":{"code":"forbidden","message":"Insufficient scope. Required one of: environment:connections:list or environment:connections:list_credentials"}}`)
 		w.call("GET", "/connections", nil, "Authorization", w.keyWith(ScopeConnectionsListCredentials)).ids()
 	})
+}
+
+func TestListingQueries(t *testing.T) {
+	t.Parallel()
+	w, _ := listedWorld(t)
+	list := func(query string) answer { return w.call("GET", "/connections?"+query, nil) }
+	for query, c := range map[string][3]string{
+		"limit=0":                   {"too_small", "Too small: expected number to be >=1", "limit"},
+		"limit=2001":                {"too_big", "Too big: expected number to be <=2000", "limit"},
+		"limit=x":                   {"invalid_type", "Invalid input: expected number, received NaN", "limit"},
+		"page=-1":                   {"too_small", "Too small: expected number to be >=0", "page"},
+		"page=99999999999999999999": {"too_big", "Too big: expected number to be <=100000", "page"},
+		"search=":                   {"too_small", "Too small: expected string to have >=1 characters", "search"},
+		"tags=x":                    {"invalid_type", "Invalid input: expected object, received string", "tags"},
+		"integrationId=é":           {"custom", "must be ASCII letters, digits, spaces and ~ : . @ _ -", "integrationId"},
+	} {
+		list(query).want(400, errorBody("invalid_query_params", c[0], c[1], c[2]))
+	}
+	list("tags[a]="+strings.Repeat("%C3%A9", 200)).want(400, errorBody("invalid_query_params", "custom", "is longer than 255 bytes", "tags", "a"))
+	list("foo=bar").want(400, errorBody("invalid_query_params", "unrecognized_keys", `Unrecognized key: "foo"`))
 }
 
 // A listing sorts what it looks at, so that has an end.

@@ -70,6 +70,14 @@ func TestCasesCreateSession(t *testing.T) {
 			post(c.body).want(400, errorBody("invalid_body", "custom", "Integration does not exist", c.path...))
 		})
 	}
+}
+
+func TestCasesSessionDefaults(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.integration("github", "github")
+	post := func(body any) answer { return w.call("POST", "/connect/sessions", body) }
+	user := fields{"id": "u1"}
 	t.Run("2.14.8 and 9", func(t *testing.T) {
 		s := w.sessionOf(post(fields{"end_user": user, "allowed_integrations": []string{"github"}, "integrations_config_defaults": fields{"github": fields{
 			"user_scopes": "a,b", "authorization_params": fields{"prompt": "x"}, "connection_config": fields{"oauth_scopes_override": "repo,user", "n": 5},
@@ -102,6 +110,13 @@ func TestCasesCreateSession(t *testing.T) {
 		post(fields{"end_user": user, "overrides": fields{"github": fields{"docs_connect": "javascript://x/%0aalert(1)"}}}).want(400,
 			errorBody("invalid_body", "invalid_format", "Invalid URL", "overrides", "github", "docs_connect"))
 	})
+}
+
+func TestCasesSessionTags(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	post := func(body any) answer { return w.call("POST", "/connect/sessions", body) }
+	user := fields{"id": "u1"}
 	for number, c := range map[string]struct {
 		body fields
 		tags string
