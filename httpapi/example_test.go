@@ -51,3 +51,15 @@ func ExampleNew_connectPage() {
 	// 303 https://connect.example.com/connect
 	// __Host-tieline_session
 }
+
+// A key for a program that may look at connections and nothing else.
+func ExampleKeys_Create() {
+	ctx := context.Background()
+	keys, err := httpapi.NewKeys(&store.Memory{})
+	check(err)
+	key, secret, err := keys.Create(ctx, "report", httpapi.ScopeConnectionsList, httpapi.ScopeConnectionsRead)
+	check(err)
+	fmt.Println(key.Name, key.Scopes, secret) // a Secret does not print
+	check(keys.Revoke(ctx, key.ID))
+	// Output: report [environment:connections:list environment:connections:read] [secret]
+}
