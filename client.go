@@ -129,7 +129,7 @@ func (c *apiCall) send(s *snapshot, body io.ReadCloser) (r sent) {
 	})
 	r.resp, err = rt.RoundTrip(out)
 	if err != nil {
-		r.err, r.left = withoutAnswer(err), true
+		r.err, r.left = unreached(withoutAnswer(err)), true
 		told.finish(Result{Err: r.err})
 		return r
 	}
@@ -163,6 +163,14 @@ func (s *snapshot) takes(target *url.URL) bool {
 
 // errMalformed stands for errors in which net/http quotes the answer.
 var errMalformed = errors.New("the server's answer is not HTTP")
+
+// unreached marks an error of the network.
+func unreached(err error) error {
+	if isContextError(err) || errors.Is(err, ErrForbidden) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
 
 func withoutAnswer(err error) error {
 	if text := err.Error(); strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed MIME") {

@@ -58,6 +58,9 @@ var (
 	// public Internet, to a host that is not listed, or in the clear. [Outbound]
 	// says what is allowed.
 	ErrForbidden = outbound.ErrForbidden
+	// ErrUnreachable: a request to the provider's API has no answer, for something
+	// that happened on the way.
+	ErrUnreachable = errors.New("provider could not be reached")
 	// ErrClosed: the Client or its Store was closed.
 	ErrClosed = errors.New("closed")
 	// ErrTokenEndpoint: the provider's token endpoint refused, failed or could

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/tieline/tieline"
@@ -128,4 +129,22 @@ func ExampleConnections_Items() {
 	// {"id": 1}
 	// {"id": 2}
 	// {"id": 3}
+}
+
+// A URL that somebody else gave is asked about before it is called with a credential.
+func ExampleConnections_Allows() {
+	client, api := listing()
+	defer api.Close()
+	for _, link := range []string{api.URL + "/files/1", "https://files.example.net/1"} {
+		u, err := url.Parse(link)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		allowed, err := client.Connections.Allows(context.Background(), "api", "alice", u)
+		fmt.Println(u.Path, allowed, err)
+	}
+	// Output:
+	// /files/1 true <nil>
+	// /1 false <nil>
 }

@@ -158,3 +158,25 @@ func ExampleConnections_Authorize_reconnect() {
 	fmt.Println(conn.ID, string(conn.Metadata), conn.Status)
 	// Output: alice {"plan":"pro"} active
 }
+
+// A session lets somebody connect who has no account at the application's API: its
+// token goes into a link, or a cookie. It makes one connection.
+func ExampleSessions_Create() {
+	ctx := context.Background()
+	keys, err := tieline.ParseKeyring(tieline.GenerateKey())
+	check(err)
+	client, err := tieline.New(tieline.Config{Store: &store.Memory{}, Keys: keys})
+	check(err)
+	session, token, err := client.Sessions.Create(ctx, tieline.Session{EndUser: &tieline.EndUser{ID: "u-1"}})
+	check(err)
+	fmt.Println(len(token.Reveal()), session.ExpiresAt.Sub(session.CreatedAt))
+
+	made := tieline.ConnectionName{Integration: "github", ID: "alice"}
+	_, err = client.Sessions.Finish(ctx, token.Reveal(), made)
+	check(err)
+	_, err = client.Sessions.Finish(ctx, token.Reveal(), tieline.ConnectionName{Integration: "github", ID: "bob"})
+	fmt.Println(errors.Is(err, tieline.ErrExists))
+	// Output:
+	// 64 30m0s
+	// true
+}

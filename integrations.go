@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tieline/tieline/internal/record"
@@ -265,7 +266,9 @@ func (m *Integrations) WebhookURL(key string) string {
 	if m.core.webhooks == "" {
 		return ""
 	}
-	return m.core.webhooks + "/" + url.PathEscape(key)
+	// Every character that a URL gives a meaning to is encoded, also those that a
+	// path may have as they are: programs differ in which ones they leave.
+	return m.core.webhooks + "/" + strings.ReplaceAll(url.QueryEscape(key), "+", "%20")
 }
 
 // LogoURL is where the logo of a provider is: [Config.LogoURL], a slash, the

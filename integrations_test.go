@@ -43,7 +43,7 @@ func TestIntegrationLifecycle(t *testing.T) {
 	if diff := cmp.Diff(created, got); err != nil || diff != "" {
 		t.Errorf("Get (-created +got):\n%s%v", diff, err)
 	}
-	if u := w.Integrations.WebhookURL(created.Key); u != "https://example.com/hooks/acme:%20eu" {
+	if u := w.Integrations.WebhookURL(created.Key); u != "https://example.com/hooks/acme%3A%20eu" {
 		t.Errorf("WebhookURL = %s", u)
 	}
 	if u := w.Integrations.LogoURL("acme"); u != "https://example.com/logos/acme.svg" {

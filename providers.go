@@ -180,7 +180,7 @@ func newProvider(e *spec.Entry) Provider {
 		ConfigFields:      newFields(e.ConnectionConfig),
 		CredentialFields:  newFields(e.Credentials),
 		IntegrationFields: newFields(e.IntegrationConfig),
-		HasWebhooks:       e.WebhookRoutingScript != "" || e.WebhookUserDefinedSecret,
+		HasWebhooks:       e.WebhookRoutingScript != "" || e.WebhookUserDefinedSecret || e.Webhooks != nil,
 		Deprecated:        e.Deprecated,
 		Sources:           slices.Clone(e.Sources),
 		Checked:           e.Checked,

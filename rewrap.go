@@ -72,7 +72,7 @@ func (c *Client) KeyUsage(ctx context.Context) (map[string]int, error) {
 // sealedKinds are the rows with something sealed in them. Messages may be large, so
 // few of them are read at once.
 func sealedKinds() []store.Query {
-	return []store.Query{{Kind: kindIntegration}, {Kind: kindConnection}, {Kind: kindAuthorization}, {Kind: kindForward, Limit: 8}}
+	return []store.Query{{Kind: kindIntegration}, {Kind: kindConnection}, {Kind: kindAuthorization}, {Kind: kindSession}, {Kind: kindForward, Limit: 8}}
 }
 
 var errUnreadable = errors.New("row cannot be opened")
@@ -115,6 +115,9 @@ func sealedPart(row store.Row) (part, error) {
 			return p, err
 		}
 		p.sealed, p.binding.Purpose = sealed, purposeAuthorization
+		if row.Kind == kindSession {
+			p.binding.Purpose = purposeSession
+		}
 		p.replace = record.EncodeSealed
 	}
 	return p, nil

@@ -201,15 +201,19 @@ func asksForPatience(err error) bool {
 	return errors.As(err, &t) && t.Class == ClassTransient
 }
 
-// clearExpired deletes authorizations that nobody came back for.
+// clearExpired deletes authorizations that nobody came back for, and sessions.
 func (c *core) clearExpired(ctx context.Context) error {
-	for row, err := range c.rows(ctx, store.Query{Kind: kindAuthorization, DueBefore: c.now()}) {
+	return errors.Join(c.clearKind(ctx, kindAuthorization), c.clearKind(ctx, kindSession))
+}
+
+func (c *core) clearKind(ctx context.Context, kind store.Kind) error {
+	for row, err := range c.rows(ctx, store.Query{Kind: kind, DueBefore: c.now()}) {
 		if err != nil {
 			return err
 		}
 		err := c.store.Delete(ctx, row.Key, row.Version)
 		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("clear expired authorizations: %w", err)
+			return fmt.Errorf("clear expired rows: %w", err)
 		}
 	}
 	return nil

@@ -124,6 +124,7 @@ const defaultMaxStale = 5 * time.Second
 type Client struct {
 	Integrations *Integrations
 	Connections  *Connections
+	Sessions     *Sessions
 	Forwards     *Forwards
 	Providers    *Catalog
 
@@ -181,6 +182,7 @@ func New(cfg Config) (*Client, error) {
 	return &Client{
 		Integrations: &Integrations{core: c},
 		Connections:  &Connections{core: c},
+		Sessions:     &Sessions{core: c},
 		Forwards:     &Forwards{core: c},
 		Providers:    c.catalog,
 		core:         c,

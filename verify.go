@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tieline/tieline/internal/spec"
@@ -161,11 +162,14 @@ func joinURL(base, ref *url.URL) *url.URL {
 	}
 	u := *base
 	if ref.Path != "" {
-		rooted := *base
-		if rooted.Path == "" {
-			rooted.Path = "/" // or JoinPath makes a path that cannot be sent
+		// As it is written: a segment that is empty, or is "..", is the API's to
+		// understand.
+		raw := strings.TrimSuffix(base.EscapedPath(), "/") + "/" + strings.TrimPrefix(ref.EscapedPath(), "/")
+		if path, err := url.PathUnescape(raw); err == nil { // it is: both were escaped
+			if u.Path, u.RawPath = path, ""; u.EscapedPath() != raw {
+				u.RawPath = raw
+			}
 		}
-		u = *rooted.JoinPath(ref.EscapedPath())
 	}
 	switch {
 	case base.RawQuery == "":
