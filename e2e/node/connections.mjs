@@ -89,7 +89,7 @@ async function importing(nango) {
     });
     await check('getToken: no token', async () => assert.deepEqual(await nango.getToken(echo, 'a:b'), { type: 'API_KEY', apiKey: 'key-1' }));
     await check('getToken: OAuth 1', async () => {
-        await nango.createIntegration({ provider: 'twitter', unique_key: 'one', credentials: { type: 'OAUTH1', client_id: 'id', client_secret: 'secret' } });
+        await nango.createIntegration({ provider: 'one', unique_key: 'one', credentials: { type: 'OAUTH1', client_id: 'id', client_secret: 'secret' } });
         await importConnection({ provider_config_key: 'one', connection_id: '1', credentials: { type: 'OAUTH1', oauth_token: 't', oauth_token_secret: 's' } });
         assert.deepEqual(await nango.getToken('one', '1'), { oAuthToken: 't', oAuthTokenSecret: 's' });
         await nango.deleteIntegration('one');

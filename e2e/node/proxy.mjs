@@ -79,14 +79,14 @@ async function failing(nango, to) {
     });
 }
 
-// refreshed calls through a connection whose token the provider no longer takes.
+// refreshed calls the API of OAuth 2.0, before and after a refresh.
 export async function refreshed(integration, id) {
     const nango = client();
-    await check('get: a token that has ended', async () => {
-        const call = () => nango.get({ providerConfigKey: integration, connectionId: id, endpoint: '/me' });
-        const before = (await call()).data;
-        await test('expire');
-        const after = (await call()).data;
-        assert.deepEqual([after.user, after.generation], [before.user, before.generation + 1]);
+    await check('get: with a token', async () => {
+        const call = async () => (await nango.get({ providerConfigKey: integration, connectionId: id, endpoint: '/me' })).data;
+        const before = await call();
+        assert.deepEqual([before.user, before.auth, before.scope], ['alice', 'bearer', 'read write']);
+        await nango.getToken(integration, id, true);
+        assert.deepEqual(await call(), { ...before, generation: before.generation + 1 });
     });
 }

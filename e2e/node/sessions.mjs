@@ -68,12 +68,12 @@ export async function sessions() {
 async function reconnect(nango, id) {
     await nango.setMetadata(integration, id, { kept: true });
     const before = await nango.getConnection(integration, id);
-    const { data } = await nango.createReconnectSession({ connection_id: id, integration_id: integration, end_user: { id: 'user 1' } });
+    const { data } = await nango.createReconnectSession({ connection_id: id, integration_id: integration });
     assert.match(data.token, token);
     const page = await signIn(data.token);
     assert.equal(page.status, 200, page.text);
     const after = await nango.getConnection(integration, id);
-    assert.deepEqual([after.id, after.metadata], [before.id, { kept: true }]);
+    assert.deepEqual([after.id, after.metadata, after.end_user, after.tags], [before.id, { kept: true }, before.end_user, before.tags]);
     assert.notEqual(after.credentials.access_token, before.credentials.access_token);
     await refused(nango.createReconnectSession({ connection_id: 'foobar', integration_id: integration }), 400, 'invalid_body');
 }

@@ -15,8 +15,9 @@ export async function check(name, run) {
     try {
         await run();
     } catch (err) {
-        console.error(`failed: ${name}`);
-        throw err;
+        // The errors of the client's HTTP library are a thousand lines when they are printed.
+        console.error(`failed: ${name}\n${err.stack}`, err.response?.status ?? '', JSON.stringify(err.response?.data) ?? '');
+        process.exit(1);
     }
     done.push(name);
     console.log(`ok ${name}`);
