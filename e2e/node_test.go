@@ -63,7 +63,7 @@ func TestNodeClient(t *testing.T) {
 
 // nothingInLog checks that the server wrote down no secret.
 func (w *nodeWorld) nothingInLog() {
-	log := string(w.server.log.Bytes())
+	log := string(w.log.Bytes())
 	if strings.Count(log, "msg=request") < 200 {
 		w.t.Errorf("the log does not have the requests: %s", log)
 	}

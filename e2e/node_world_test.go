@@ -23,6 +23,7 @@ import (
 type nodeWorld struct {
 	t        *testing.T
 	server   *serverProcess
+	log      buffer               // of the server
 	provider *providertest.Server // OAuth 2.0
 	echo     *httptest.Server     // an API that tells what it receives
 	test     *httptest.Server
@@ -57,7 +58,7 @@ func newNodeWorld(t *testing.T) *nodeWorld {
 	w.test = httptest.NewServer(http.HandlerFunc(w.serve))
 	t.Cleanup(w.echo.Close)
 	t.Cleanup(w.test.Close)
-	w.server = startServer(t, string(w.provider.ProvidersYAML())+fmt.Sprintf(nodeProviders, w.echo.URL))
+	w.server = startServer(t, string(w.provider.ProvidersYAML())+fmt.Sprintf(nodeProviders, w.echo.URL), &w.log)
 	return w
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,12 +20,11 @@ const serverKey = "0f0e0d0c-0b0a-4908-8706-050403020100"
 type serverProcess struct {
 	cmd *exec.Cmd
 	url string
-	log buffer
 }
 
 // startServer builds examples/server and runs it on a SQLite file until the test ends,
-// when it has to end well.
-func startServer(t *testing.T, providers string) *serverProcess {
+// when it has to end well. Its log goes to log.
+func startServer(t *testing.T, providers string, log io.Writer) *serverProcess {
 	t.Helper()
 	dir := t.TempDir()
 	exe, file := filepath.Join(dir, "server"), filepath.Join(dir, "providers.yaml")
@@ -38,7 +38,7 @@ func startServer(t *testing.T, providers string) *serverProcess {
 	s := &serverProcess{}
 	s.cmd = exec.Command(exe, "-addr", "127.0.0.1:0", "-store", "sqlite:"+filepath.Join(dir, "tieline.db"), "-providers", file, "-allow-private-network")
 	s.cmd.Env = append(os.Environ(), "TIELINE_SECRET_KEY="+serverKey, "TIELINE_ENCRYPTION_KEY="+tieline.GenerateKey())
-	s.cmd.Stderr = &s.log
+	s.cmd.Stderr = log
 	stdout, err := s.cmd.StdoutPipe()
 	if err == nil {
 		err = s.cmd.Start()
@@ -51,7 +51,7 @@ func startServer(t *testing.T, providers string) *serverProcess {
 		s.url, _ = strings.CutPrefix(lines.Text(), "listening on ")
 	}
 	if s.url == "" {
-		t.Fatalf("the server did not start: %s", s.log.Bytes())
+		t.Fatal("the server did not start")
 	}
 	return s
 }
@@ -59,6 +59,6 @@ func startServer(t *testing.T, providers string) *serverProcess {
 func (s *serverProcess) stop(t *testing.T) {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	if err := s.cmd.Wait(); err != nil {
-		t.Errorf("the server ended with %v: %s", err, s.log.Bytes())
+		t.Errorf("the server ended with %v", err)
 	}
 }
