@@ -2,7 +2,7 @@ MODULES := . examples e2e otel store/postgres
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 10s
 
-.PHONY: help test check race lint tidy fuzz mutants soak kill bench generate examples cross ci
+.PHONY: help test check race lint tidy fuzz mutants soak kill load bench generate examples cross ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ soak: ## ten minutes at an authorization server that punishes reuse, on both dat
 
 kill: ## a thousand kills per database, and pauses and outages; takes twenty minutes
 	cd e2e && TIELINE_REQUIRE_POSTGRES=1 TIELINE_E2E_KILL_DURATION=8m go test -run 'TestKill$$' -count=1 -v -timeout 40m .
+
+load: ## the service under 64 connections, next to a bare handler; takes two minutes
+	cd e2e && TIELINE_E2E_LOAD=30s go test -run TestLoad -count=1 -v .
 
 bench: ## benchmarks, with ratios to floors measured in the same run
 	go test -run '^$$' -bench . -benchmem -timeout 1h . ./store ./store/sqlite ./storetest

@@ -39,6 +39,39 @@ func (m *Connections) CredentialWith(ctx context.Context, integration, id string
 	return out.cred, nil
 }
 
+// GetWithCredential is [Connections.Get] and [Connections.Credential] of one reading of
+// the Store, so that both are of the same moment. Its errors are those of Credential.
+func (m *Connections) GetWithCredential(ctx context.Context, integration, id string) (Connection, Credential, error) {
+	conn, cred, err := m.core.withCredential(ctx, integration, id)
+	if err != nil {
+		return Connection{}, nil, opError("connections: get with credential", err, integration, id)
+	}
+	return conn, cred, nil
+}
+
+func (c *core) withCredential(ctx context.Context, integration, id string) (Connection, Credential, error) {
+	s, err := c.findConnection(ctx, integration, id)
+	if err != nil {
+		return Connection{}, nil, err
+	}
+	now := c.now()
+	c.touch(s, now)
+	out, err := c.fresh(ctx, s, now, CredentialOptions{})
+	if err != nil {
+		return Connection{}, nil, err
+	}
+	if out.gen != s.rec.State.Gen { // the row has changed with the credential
+		conn, err := c.getConnection(ctx, integration, id)
+		return conn, out.cred, err
+	}
+	private, err := c.openPrivate(s.row.ID, s.rec)
+	if err != nil {
+		return Connection{}, nil, err
+	}
+	conn, err := s.value(integration, private)
+	return conn, out.cred, err
+}
+
 // Refresh gets a new credential from the provider.
 //
 // rejected is the credential that the provider's API did not accept. If a newer

@@ -55,14 +55,21 @@ func payloadJSON(payload []byte) (value []byte, encoding string, err error) {
 	case text && json.Valid(payload):
 		return payload, "json", nil
 	case text:
-		var b bytes.Buffer
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		err = enc.Encode(string(payload))
-		return bytes.TrimSuffix(b.Bytes(), []byte("\n")), "text", err
+		value, err = plainJSON(string(payload))
+		return value, "text", err
 	}
 	value, err = json.Marshal(base64.StdEncoding.EncodeToString(payload))
 	return value, "base64", err
+}
+
+// plainJSON writes <, > and & as they are, as other languages do: receivers that check
+// X-Nango-Signature parse a body and write it anew.
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // maxForwardedHeader bounds the provider's headers that are forwarded, in bytes of
@@ -150,7 +157,7 @@ func (c *core) eventBody(e Event, conn *Connection) ([]byte, error) {
 	if conn != nil && conn.EndUser != nil {
 		body["endUser"] = endUserBody(conn.EndUser)
 	}
-	return json.Marshal(body) // names of maps are sorted
+	return plainJSON(body) // names of maps are sorted
 }
 
 func endUserBody(u *EndUser) map[string]any {

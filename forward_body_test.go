@@ -102,7 +102,7 @@ func TestForwardedRequest(t *testing.T) {
 func TestEventBodies(t *testing.T) {
 	t.Parallel()
 	full := &Connection{
-		Tags:    map[string]string{"env": "prod"},
+		Tags:    map[string]string{"env": "<a&b>"},
 		EndUser: &EndUser{ID: "u", Email: "u@example.com", DisplayName: "U", Tags: map[string]string{"a": "b"}, Organization: &Organization{ID: "o"}},
 	}
 	const head, tail = `{"authMode":"API_KEY","connectionId":"alice",`, `"provider":"acme","providerConfigKey":"key",`
@@ -113,7 +113,7 @@ func TestEventBodies(t *testing.T) {
 		want string
 	}{
 		{"connected", Event{Type: EventConnected}, full, head + `"endUser":{"endUserEmail":"u@example.com","endUserId":"u","organizationId":"o","tags":{"a":"b"}},"event":"connection.created","from":"tieline","operation":"creation",` +
-			tail + `"success":true,"tags":{"env":"prod"},"time":"2026-01-02T03:04:05Z","type":"auth"}`},
+			tail + `"success":true,"tags":{"env":"<a&b>"},"time":"2026-01-02T03:04:05Z","type":"auth"}`},
 		{"reconnected", Event{Type: EventReconnected}, &Connection{EndUser: &EndUser{ID: "u"}}, head + `"endUser":{"endUserId":"u"},"event":"connection.reconnected","from":"tieline","operation":"override",` +
 			tail + `"success":true,"time":"2026-01-02T03:04:05Z","type":"auth"}`},
 		{"denied", Event{Type: EventConnectFailed, Err: &AuthorizationError{Code: "access_denied", Description: NewSecret("canary")}}, nil, head +

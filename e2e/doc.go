@@ -29,13 +29,18 @@
 //
 // Package sdk is about a connection's client underneath SDKs of other people.
 //
+// TestNodeClient calls every method of the official Node client of the surface that
+// httpapi serves, against examples/server; TestLoad, with TIELINE_E2E_LOAD=30s,
+// measures that server next to a bare handler.
+//
 // Everything is in the tests. Nothing but Go is needed:
 //
 //	cd e2e && go test ./...
 //
 // takes about five minutes; with -short, about one. What runs on PostgreSQL is
 // skipped when its programs are not installed, unless TIELINE_REQUIRE_POSTGRES is
-// set. TIELINE_E2E_DURATION sets how long processes call ("10m"),
+// set; what needs Node.js and npm, unless TIELINE_REQUIRE_NODE is.
+// TIELINE_E2E_DURATION sets how long processes call ("10m"),
 // TIELINE_E2E_KILL_DURATION how long they are harmed on each database, and -v
 // shows what was counted. More than a thousand kills on each database:
 //

@@ -31,6 +31,7 @@ type role struct {
 	Files []string
 
 	Hooks hooks // for "hooks"
+	Bare  bare  // for "bare"
 }
 
 // play is the other process. It returns its exit code.
@@ -43,6 +44,8 @@ func play(text string) int {
 			err = r.call(os.Stdin, os.Stdout)
 		case "dump":
 			err = r.dump(os.Stdout)
+		case "bare":
+			err = r.Bare.serve(os.Stdin, os.Stdout)
 		case "hooks":
 			err = r.takeHooks(os.Stdin, os.Stdout)
 		default:

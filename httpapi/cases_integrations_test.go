@@ -234,3 +234,38 @@ func TestCasesProviders(t *testing.T) {
 		}
 	}
 }
+
+func TestCasesQuickstart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	post := func(body any) answer { return w.call("POST", "/integrations/quickstart", body) }
+	t.Run("2.3.1", func(t *testing.T) { w.protected("POST", "/integrations/quickstart", map[string]any{}) })
+	t.Run("2.3.2", func(t *testing.T) {
+		post(map[string]any{"provider": "github", "unique_key": "a", "credentials": map[string]any{}}).
+			want(400, errorBody("invalid_body", "unrecognized_keys", `Unrecognized key: "credentials"`))
+	})
+	t.Run("2.3.3", func(t *testing.T) {
+		post(map[string]any{"provider": "invalid", "unique_key": "a"}).want(400, errorBody("invalid_body", "invalid_string", "Invalid provider", "provider"))
+	})
+	t.Run("2.3.4", func(t *testing.T) {
+		post(map[string]any{"provider": "algolia", "unique_key": "a"}).want(400,
+			`{"error":{"code":"invalid_body","message":"Quickstart is only available for providers that require a developer app"}}`)
+	})
+	t.Run("2.3.5", func(t *testing.T) {
+		post(map[string]any{"provider": "github", "unique_key": "a", "display_name": "A", "forward_webhooks": false}).want(400,
+			`{"error":{"code":"invalid_body","message":"No Nango-provided developer app is configured for this provider"}}`)
+	})
+	w.call("GET", "/integrations", nil).want(200, `{"data":[]}`)
+}
+
+func TestCasesTemplates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	t.Run("2.13.3", func(t *testing.T) {
+		w.protected("GET", "/providers/github/templates", nil)
+		for _, name := range []string{"github", "unknown"} {
+			w.call("GET", "/providers/"+name+"/templates", nil).want(200, `{"data":[]}`)
+		}
+		w.call("GET", "/providers/github/templates?foo=bar", nil).want(400, errorBody("invalid_query_params", "unrecognized_keys", `Unrecognized key: "foo"`))
+	})
+}

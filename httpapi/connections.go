@@ -85,17 +85,11 @@ func (s *server) getConnection(w http.ResponseWriter, r *http.Request) error {
 		return &problem{status: http.StatusForbidden, code: "forbidden",
 			message: "Credential and refresh options require the " + ScopeConnectionsReadCredentials + " scope"}
 	}
-	var credentials any = map[string]any{}
-	var cred tieline.Credential
-	if readable {
-		if cred, err = s.credential(r.Context(), key, id, force); err != nil {
-			return s.unusable(r.Context(), key, id, err)
-		}
-	}
-	conn, err := s.client.Connections.Get(r.Context(), key, id)
+	conn, cred, err := s.read(r.Context(), key, id, readable, force)
 	if err != nil {
-		return missing(err, errNoConnection)
+		return s.unusable(r.Context(), key, id, err)
 	}
+	var credentials any = map[string]any{}
 	if readable {
 		credentials = s.readableCredential(conn, cred, refreshTokens)
 	}
@@ -107,16 +101,25 @@ func (s *server) getConnection(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// credential gets a connection's credential. Force asks the provider for a new one,
-// if it is of a kind that there can be a new one of.
-func (s *server) credential(ctx context.Context, key, id string, force bool) (tieline.Credential, error) {
-	if force {
-		cred, err := s.client.Connections.Refresh(ctx, key, id, nil)
-		if !errors.Is(err, tieline.ErrNotRefreshable) {
-			return cred, err
-		}
+// read reads a connection, and its credential if it may be shown. Force asks the
+// provider for a new one first, if it is of a kind that there can be a new one of.
+func (s *server) read(ctx context.Context, key, id string, readable, force bool) (tieline.Connection, tieline.Credential, error) {
+	if !readable {
+		conn, err := s.client.Connections.Get(ctx, key, id)
+		return conn, nil, err
 	}
-	return s.client.Connections.Credential(ctx, key, id)
+	if !force {
+		return s.client.Connections.GetWithCredential(ctx, key, id)
+	}
+	cred, err := s.client.Connections.Refresh(ctx, key, id, nil)
+	switch {
+	case errors.Is(err, tieline.ErrNotRefreshable):
+		return s.client.Connections.GetWithCredential(ctx, key, id)
+	case err != nil:
+		return tieline.Connection{}, nil, err
+	}
+	conn, err := s.client.Connections.Get(ctx, key, id)
+	return conn, cred, err
 }
 
 // unusable is the answer to a connection whose credential cannot be had. It shows

@@ -158,7 +158,7 @@ func (m members) raw(s tieline.Secret) {
 	if s.IsZero() {
 		return
 	}
-	v, _, err := decodeJSON([]byte(s.Reveal()))
+	v, err := decodeJSON([]byte(s.Reveal()))
 	if err != nil {
 		v = s.Reveal()
 	}

@@ -17,6 +17,7 @@ func (s *server) integrationRoutes() []route {
 	return []route{
 		{method: "GET", pattern: "/integrations", access: keyOrSession, scopes: []string{ScopeIntegrationsList, ScopeIntegrationsListCredentials}, jsonOnly: true, serve: s.listIntegrations},
 		{method: "POST", pattern: "/integrations", access: keyOnly, scopes: []string{ScopeIntegrationsCreate}, jsonOnly: true, serve: s.createIntegration},
+		{method: "POST", pattern: "/integrations/quickstart", access: keyOnly, scopes: []string{ScopeIntegrationsCreate}, jsonOnly: true, serve: s.quickstart},
 		{method: "GET", pattern: "/integrations/{key}", access: keyOnly, scopes: []string{ScopeIntegrationsRead, ScopeIntegrationsReadCredentials}, jsonOnly: true, serve: s.getIntegration},
 		{method: "PATCH", pattern: "/integrations/{key}", access: keyOnly, scopes: []string{ScopeIntegrationsUpdate}, jsonOnly: true, serve: s.updateIntegration},
 		{method: "DELETE", pattern: "/integrations/{key}", access: keyOnly, scopes: []string{ScopeIntegrationsDelete}, jsonOnly: true, serve: s.deleteIntegration},

@@ -15,6 +15,7 @@ func (s *server) providerRoutes() []route {
 		{method: "GET", pattern: "/providers.json", serve: s.allProviders},
 		{method: "GET", pattern: "/providers", access: keyOrSession, jsonOnly: true, serve: s.listProviders},
 		{method: "GET", pattern: "/providers/{provider}", access: keyOrSession, jsonOnly: true, serve: s.getProvider},
+		{method: "GET", pattern: "/providers/{provider}/templates", access: keyOnly, jsonOnly: true, serve: s.listTemplates},
 	}
 }
 
@@ -69,14 +70,8 @@ func (s *server) listProviders(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) getProvider(w http.ResponseWriter, r *http.Request) error {
-	q := readQuery(r.URL.Query())
-	q.strict()
-	if err := q.err("invalid_query_params"); err != nil {
-		return err
-	}
-	path := newObject(map[string]any{"provider": r.PathValue("provider")}, nil)
-	name := path.text("provider", matching(patternProvider), maxLength(maxName))
-	if err := path.err("invalid_uri_params"); err != nil {
+	name, err := providerInPath(r)
+	if err != nil {
 		return err
 	}
 	p, err := s.client.Providers.Get(name)
@@ -92,6 +87,27 @@ func (s *server) getProvider(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"data": entry})
 	return nil
+}
+
+// listTemplates are the function templates of a provider, of which there are none.
+func (s *server) listTemplates(w http.ResponseWriter, r *http.Request) error {
+	if _, err := providerInPath(r); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"data": []any{}})
+	return nil
+}
+
+// providerInPath is the {provider} of a path, of a request that has no query.
+func providerInPath(r *http.Request) (string, error) {
+	q := readQuery(r.URL.Query())
+	q.strict()
+	if err := q.err("invalid_query_params"); err != nil {
+		return "", err
+	}
+	path := newObject(map[string]any{"provider": r.PathValue("provider")}, nil)
+	name := path.text("provider", matching(patternProvider), maxLength(maxName))
+	return name, path.err("invalid_uri_params")
 }
 
 // allProviders is the whole catalog by name.

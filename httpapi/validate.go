@@ -49,7 +49,7 @@ func readBody(r *http.Request) (*object, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
 	}
-	value, order, err := decodeJSON(data)
+	value, err := decodeJSON(data)
 	if err != nil {
 		return nil, &problem{status: http.StatusBadRequest, code: "invalid_json", message: "The body is not JSON"}
 	}
@@ -57,31 +57,28 @@ func readBody(r *http.Request) (*object, error) {
 	if !ok {
 		return nil, invalid("invalid_body", item{"invalid_type", "Invalid input: expected object, received " + typeOf(value), []string{}})
 	}
-	return newObject(members, order), nil
+	return newObject(members, memberOrder(data)), nil
 }
 
-// decodeJSON decodes one value, with numbers as they are written, and returns the
-// order of the outermost members. What is not UTF-8 is no JSON.
-func decodeJSON(data []byte) (any, []string, error) {
+// decodeJSON decodes one value, with numbers as they are written. What is not UTF-8 is
+// no JSON.
+func decodeJSON(data []byte) (any, error) {
 	if !utf8.Valid(data) {
-		return nil, nil, errors.New("not UTF-8")
+		return nil, errors.New("not UTF-8")
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	var v any
 	if err := dec.Decode(&v); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if _, err := dec.Token(); err != io.EOF { //nolint:errorlint // json returns it bare
-		return nil, nil, errors.New("more than one value")
+		return nil, errors.New("more than one value")
 	}
-	if _, ok := v.(map[string]any); !ok {
-		return v, nil, nil
-	}
-	return v, memberOrder(data), nil
+	return v, nil
 }
 
-// memberOrder are the names of an object's members, as they are written.
+// memberOrder are the names of the outermost object's members, as they are written.
 func memberOrder(data []byte) []string {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	_, _ = dec.Token() // the data was decoded before, so nothing here fails
