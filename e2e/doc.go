@@ -27,7 +27,9 @@
 // whether a grant was lost that need not have been. Package internal/kill is how.
 // TestKillNotices breaks a store on purpose, and expects grants to be lost.
 //
-// Everything is in the tests. Nothing but Go is needed:
+// Package browser tests the connect page, and needs Node and Chromium.
+//
+// Everything else is in the tests here. Nothing but Go is needed:
 //
 //	cd e2e && go test ./...
 //
