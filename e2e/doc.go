@@ -27,13 +27,14 @@
 // whether a grant was lost that need not have been. Package internal/kill is how.
 // TestKillNotices breaks a store on purpose, and expects grants to be lost.
 //
-// Package sdk is about a connection's client underneath SDKs of other people.
+// Package sdk is about a connection's client underneath SDKs of other people, and
+// package browser about the connect page; it needs Node and Chromium.
 //
 // TestNodeClient calls every method of the official Node client of the surface that
 // httpapi serves, against examples/server; TestLoad, with TIELINE_E2E_LOAD=30s,
 // measures that server next to a bare handler.
 //
-// Everything is in the tests. Nothing but Go is needed:
+// Everything else is in the tests here. Nothing but Go is needed:
 //
 //	cd e2e && go test ./...
 //

@@ -39,7 +39,7 @@ async function start() {
 // fail shows what went wrong where nothing else can be shown.
 function fail(failure, again) {
   const titles = {
-    unknown_connect_session_token: ["This link has expired", "Connect links work for 30 minutes. Please ask for a new one where you got it."],
+    unknown_connect_session_token: ["This link works no more", "It has expired or was withdrawn. Please ask for a new one where you got it."],
     connect_session_used: ["Already connected", "This link was used to connect an account. To connect another one, please ask for a new link."],
     session_changed: ["Another link was opened", "This browser has opened another connect link in the meantime. Continue there, or open this one again."],
     forbidden: ["This link is for somebody else", "You are signed in as another person than the one it was made for."],
