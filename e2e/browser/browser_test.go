@@ -54,8 +54,8 @@ func TestConnectPage(t *testing.T) {
 	}, node, "run.js")
 	if only == "" {
 		checkOutput(t, out, shots)
+		w.silent(t)
 	}
-	w.silent(t)
 }
 
 // checkOutput finds cases and views that were left out.
