@@ -227,3 +227,21 @@ func TestWebhookRoutingNames(t *testing.T) {
 		}
 	}
 }
+
+// A built-in provider says that it sends webhooks where there is a scheme of its name,
+// and nowhere without one.
+func TestWebhooksOfTheCatalog(t *testing.T) {
+	t.Parallel()
+	schemes, err := builtinSchemes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog := Builtin()
+	for p := range catalog.All() {
+		_, byName := schemes[p.Name]
+		_, byScript := schemes[schemeNames(p.entry)[0]]
+		if p.HasWebhooks != byScript || byName && !byScript {
+			t.Errorf("%s: says %v; there is a scheme under its name: %v, under what its entry names: %v", p.Name, p.HasWebhooks, byName, byScript)
+		}
+	}
+}
