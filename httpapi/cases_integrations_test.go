@@ -1,11 +1,14 @@
 package httpapi
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/store"
+	"github.com/tieline/tieline/storetest"
 )
 
 // The cases are those of the reference system's own tests, under the numbers that
@@ -81,6 +84,20 @@ func TestCasesPostIntegration(t *testing.T) {
 			t.Errorf("answered with %s", a.Body)
 		}
 	})
+	t.Run("2.2.4", func(t *testing.T) {
+		w := newWorld(t, func(cfg *tieline.Config, _ *Options) {
+			cfg.Store = storetest.Faulty(&store.Memory{}, func(op string, key store.Key) error {
+				if op == "Put" && key.Kind == "integration" {
+					return errors.New("inner detail")
+				}
+				return nil
+			}, nil)
+		})
+		a := w.call("POST", "/integrations", map[string]any{"provider": "algolia", "unique_key": "x"})
+		if a.Code != 500 || a.at("error.code") != "server_error" || strings.Contains(a.Body.String(), "inner") {
+			t.Errorf("answered with %d %s", a.Code, a.Body)
+		}
+	})
 	t.Run("messages", func(t *testing.T) {
 		post(map[string]any{"provider": "github", "unique_key": "x"}).want(400, `{"error":{"code":"invalid_body","message":"Missing credentials"}}`)
 		post(map[string]any{"provider": "algolia", "unique_key": "x", "credentials": oauthApp()}).want(400,
@@ -139,11 +156,13 @@ func TestCasesWebhookURL(t *testing.T) {
 	w := newWorld(t)
 	w.integration("platform-google", "hooked")
 	w.integration("acme:corp", "hooked")
-	for key, want := range map[string]string{"platform-google": "platform-google", "acme:corp": "acme%3Acorp"} { // 2.4.7, 2.4.8
-		a := w.call("GET", "/integrations/"+key+"?include=webhook", nil)
-		if got := a.at("data.webhook_url"); got != testPublic+"/webhook/"+defaultEnvironment+"/"+want {
-			t.Errorf("the URL is %v", got)
-		}
+	for number, key := range map[string][2]string{"7": {"platform-google", "platform-google"}, "8": {"acme:corp", "acme%3Acorp"}} {
+		t.Run("2.4."+number, func(t *testing.T) {
+			a := w.call("GET", "/integrations/"+key[0]+"?include=webhook", nil)
+			if got := a.at("data.webhook_url"); got != testPublic+"/webhook/"+defaultEnvironment+"/"+key[1] {
+				t.Errorf("the URL is %v", got)
+			}
+		})
 	}
 }
 
@@ -208,31 +227,38 @@ func TestCasesDeleteIntegration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.integration("github", "github")
-	w.protected("DELETE", "/integrations/github", nil)                          // 2.6.1
-	w.call("DELETE", "/integrations/github", nil).want(200, `{"success":true}`) // 2.6.2
+	t.Run("2.6.1", func(*testing.T) { w.protected("DELETE", "/integrations/github", nil) })
+	t.Run("2.6.2", func(*testing.T) { w.call("DELETE", "/integrations/github", nil).want(200, `{"success":true}`) })
 	w.call("DELETE", "/integrations/github", nil).want(404, `{"error":{"code":"not_found","message":"Integration \"github\" does not exist"}}`)
 }
 
 func TestCasesProviders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"/providers", "/providers/hubspot"} {
-		w.protected("GET", path, nil)
-	}
-	token := w.session(tieline.Session{})
-	a := w.call("GET", "/providers", nil, "Authorization", "Bearer "+token)
-	if list, _ := a.at("data").([]any); a.Code != 200 || len(list) < 50 {
-		t.Errorf("%d providers", len(list))
-	}
-	w.call("GET", "/providers?search=foobar", nil).want(200, `{"data":[]}`)
-	w.call("GET", "/providers?search=LINE", nil)
-	w.call("GET", "/providers/foobar", nil).want(404, `{"error":{"code":"not_found","message":"Unknown provider foobar"}}`)
-	a = w.call("GET", "/providers/linear", nil)
-	for name, want := range map[string]any{"name": "linear", "display_name": "Linear", "auth_mode": "OAUTH2", "logo_url": testPublic + "/images/template-logos/linear.svg"} {
-		if got := a.at("data." + name); got != want {
-			t.Errorf("%s is %v", name, got)
+	t.Run("2.13.1", func(t *testing.T) {
+		w.protected("GET", "/providers", nil)
+		for _, token := range []string{testKey, w.session(tieline.Session{})} {
+			a := w.call("GET", "/providers", nil, "Authorization", "Bearer "+token)
+			if list, _ := a.at("data").([]any); a.Code != 200 || len(list) < 50 {
+				t.Errorf("answered with %d and %d providers", a.Code, len(list))
+			}
 		}
-	}
+		w.call("GET", "/providers?search=foobar", nil).want(200, `{"data":[]}`)
+		a := w.call("GET", "/providers?search=LINEA", nil)
+		if list, _ := a.at("data").([]any); len(list) != 1 || list[0].(map[string]any)["name"] != "linear" {
+			t.Errorf("answered with %s", a.Body)
+		}
+	})
+	t.Run("2.13.2", func(t *testing.T) {
+		w.protected("GET", "/providers/hubspot", nil)
+		w.call("GET", "/providers/foobar", nil).want(404, `{"error":{"code":"not_found","message":"Unknown provider foobar"}}`)
+		a := w.call("GET", "/providers/hubspot", nil)
+		for name, want := range map[string]any{"name": "hubspot", "auth_mode": "OAUTH2", "logo_url": testPublic + "/images/template-logos/hubspot.svg"} {
+			if got := a.at("data." + name); got != want {
+				t.Errorf("%s is %v", name, got)
+			}
+		}
+	})
 }
 
 func TestCasesQuickstart(t *testing.T) {

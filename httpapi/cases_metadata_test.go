@@ -52,22 +52,30 @@ func (c metadataCase) run(t *testing.T, path string) {
 		}
 		return string(got.Metadata)
 	}
-	w.protected(c.method, path, fields{}) // 2.12.1
-	for _, ids := range []any{"", []string{}, []string{"a", ""}, 5, nil, "é"} {
-		set(ids, "one", fields{}).want(400, errorBody("invalid_body", "invalid_union", "Invalid input", "connection_id")) // 2.12.2
-	}
-	set("alice", "", fields{}).want(400, errorBody("invalid_body", "invalid_format", "Invalid string: must match pattern /"+patternKey+"/", "provider_config_key")) // 2.12.3
+	t.Run("2.12.1", func(*testing.T) { w.protected(c.method, path, fields{}) })
+	t.Run("2.12.2", func(*testing.T) {
+		for _, ids := range []any{"", []string{}, []string{"a", ""}, 5, nil, "é"} {
+			set(ids, "one", fields{}).want(400, errorBody("invalid_body", "invalid_union", "Invalid input", "connection_id"))
+		}
+	})
+	t.Run("2.12.3", func(*testing.T) {
+		set("alice", "", fields{}).want(400, errorBody("invalid_body", "invalid_format", "Invalid string: must match pattern /"+patternKey+"/", "provider_config_key"))
+	})
 	const unknown = `{"error":{"code":"unknown_connection","message":"Connection with connection id carol and provider config key one not found. Please make sure the connection exists in the Nango dashboard`
-	set("carol", "one", fields{}).want(404, unknown+`"}}`)                                                                                                                // 2.12.4
-	set([]string{"alice", "carol", "dave"}, "one", fields{"x": 1}).want(404, unknown+`. No actions were taken on any of the connections as a result of this failure."}}`) // 2.12.5
-	if got := metadata("alice"); got != "" {
-		t.Errorf("the metadata are %s", got)
-	}
-	set("alice", "one", fields{"a": 1}).want(c.status, `{"connection_id":"alice","provider_config_key":"one","metadata":{"a":1}}`) // 2.12.6, 7
-	set([]string{"alice", "bob"}, "one", fields{"b": fields{"c": 2}}).want(c.status, `{"connection_id":["alice","bob"],"provider_config_key":"one","metadata":{"b":{"c":2}}}`)
-	if metadata("alice") != c.after || metadata("bob") != `{"b":{"c":2}}` {
-		t.Errorf("the metadata are %s and %s", metadata("alice"), metadata("bob"))
-	}
+	t.Run("2.12.4 and 5", func(t *testing.T) {
+		set("carol", "one", fields{}).want(404, unknown+`"}}`)
+		set([]string{"alice", "carol", "dave"}, "one", fields{"x": 1}).want(404, unknown+`. No actions were taken on any of the connections as a result of this failure."}}`)
+		if got := metadata("alice"); got != "" {
+			t.Errorf("the metadata are %s", got)
+		}
+	})
+	t.Run("2.12.6 and 7", func(t *testing.T) { // the one merges, the other replaces
+		set("alice", "one", fields{"a": 1}).want(c.status, `{"connection_id":"alice","provider_config_key":"one","metadata":{"a":1}}`)
+		set([]string{"alice", "bob"}, "one", fields{"b": fields{"c": 2}}).want(c.status, `{"connection_id":["alice","bob"],"provider_config_key":"one","metadata":{"b":{"c":2}}}`)
+		if metadata("alice") != c.after || metadata("bob") != `{"b":{"c":2}}` {
+			t.Errorf("the metadata are %s and %s", metadata("alice"), metadata("bob"))
+		}
+	})
 	set("alice", "one", "text").want(400, errorBody("invalid_body", "invalid_type", "Invalid input: expected object, received string", "metadata"))
 	set("alice", "other", fields{}).want(404, strings.NewReplacer("carol", "alice", "key one", "key other").Replace(unknown)+`"}}`)
 }
