@@ -183,6 +183,7 @@ func TestSetUpErrors(t *testing.T) {
 		"an argument":     {good, []string{"serve"}, `"serve" was given`},
 		"a duration":      {map[string]string{"TIELINE_REFRESH_EARLY": "soon"}, nil, "TIELINE_REFRESH_EARLY must be"},
 		"a boolean":       {map[string]string{"TIELINE_ALLOW_PRIVATE_NETWORK": "maybe"}, nil, "TIELINE_ALLOW_PRIVATE_NETWORK must be"},
+		"a receiver":      {good, []string{"-store", "memory:", "-forward-url", "https://example.com/in"}, "Forward.Secrets"},
 		"an origin":       {good, []string{"-store", "memory:", "-origin", "app.example.com"}, `Origins\[0\]`},
 		"the address":     {good, []string{"-store", "memory:", "-addr", "nowhere:http:1"}, "too many colons"},
 		"an unknown flag": {good, []string{"-colour"}, "not defined"},

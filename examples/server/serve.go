@@ -83,6 +83,10 @@ func newClient(s *settings, db store.Store, log *slog.Logger) (*tieline.Client, 
 		LogoURL:     s.publicURL + "/images/template-logos",
 		Refresh:     tieline.RefreshPolicy{Early: s.refreshEarly},
 	}
+	cfg.Forward = tieline.Forward{URLs: s.forwardURLs, NangoKey: s.nangoKey}
+	if !s.forwardSecret.IsZero() {
+		cfg.Forward.Secrets = []tieline.Secret{s.forwardSecret}
+	}
 	if s.allowPrivate {
 		for _, prefix := range []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"} {
 			cfg.Outbound.AllowPrivate = append(cfg.Outbound.AllowPrivate, netip.MustParsePrefix(prefix))

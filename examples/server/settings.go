@@ -19,12 +19,15 @@ type settings struct {
 	publicURL    string
 	providers    []string
 	origins      []string
+	forwardURLs  []string
 	allowPrivate bool
 	refreshEarly time.Duration
 	keygen       bool
 
 	secretKey     tieline.Secret // the bearer key of the API
 	encryptionKey tieline.Secret // one or more, newest first
+	forwardSecret tieline.Secret // signs what is forwarded
+	nangoKey      tieline.Secret // signs it as Nango does, too
 	generated     bool           // the keys are good for this run only
 }
 
@@ -56,6 +59,7 @@ func readSettings(args []string, getenv func(string) string, errs io.Writer) (*s
 	flags.StringVar(&s.publicURL, "public-url", getenv("TIELINE_PUBLIC_URL"), "`URL` at which the service is reached from outside; the address if empty (TIELINE_PUBLIC_URL)")
 	flags.Var(stringList{&s.providers}, "providers", "provider `file` to lay over the built-in catalog; may be repeated (TIELINE_PROVIDERS, separated by commas)")
 	flags.Var(stringList{&s.origins}, "origin", "`origin` of a page that may open the connect page; may be repeated (TIELINE_ORIGINS, separated by commas)")
+	flags.Var(stringList{&s.forwardURLs}, "forward-url", "`URL` that webhooks and events are forwarded to, signed with TIELINE_FORWARD_SECRET; may be repeated (TIELINE_FORWARD_URLS, separated by commas)")
 	private, privateErr := boolean("TIELINE_ALLOW_PRIVATE_NETWORK", getenv)
 	flags.BoolVar(&s.allowPrivate, "allow-private-network", private, "reach providers on loopback and private addresses (TIELINE_ALLOW_PRIVATE_NETWORK)")
 	early, earlyErr := duration("TIELINE_REFRESH_EARLY", getenv)
@@ -76,6 +80,11 @@ func readSettings(args []string, getenv func(string) string, errs io.Writer) (*s
 	if len(s.origins) == 0 {
 		s.origins = split(getenv("TIELINE_ORIGINS"))
 	}
+	if len(s.forwardURLs) == 0 {
+		s.forwardURLs = split(getenv("TIELINE_FORWARD_URLS"))
+	}
+	s.forwardSecret = tieline.NewSecret(getenv("TIELINE_FORWARD_SECRET"))
+	s.nangoKey = tieline.NewSecret(getenv("TIELINE_NANGO_SIGNING_KEY"))
 	s.secretKey = tieline.NewSecret(getenv("TIELINE_SECRET_KEY"))
 	s.encryptionKey = tieline.NewSecret(getenv("TIELINE_ENCRYPTION_KEY"))
 	return s, nil
