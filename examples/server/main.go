@@ -35,8 +35,8 @@ func main() {
 	}
 }
 
-// run is the whole program. What is for people to read, or for a script to wait for,
-// goes to out; the log goes to errs.
+// run is the whole program. One line with its address goes to out when it is ready; all
+// else goes to errs.
 func run(ctx context.Context, args []string, getenv func(string) string, out, errs io.Writer) error {
 	s, err := readSettings(args, getenv, errs)
 	if err != nil {
@@ -48,6 +48,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	}
 	if err := s.complete(); err != nil {
 		return err
+	}
+	if s.generated { // somebody in front of a terminal; out has the address and nothing else
+		_, _ = fmt.Fprintln(errs, "secret key, for this run only:", s.secretKey.Reveal())
 	}
 	log := slog.New(slog.NewTextHandler(errs, nil))
 	return serve(ctx, s, log, out)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,22 +24,38 @@ type started struct {
 	stop     func() error
 }
 
+// written is what was written, by whichever goroutine.
+type written struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+func (w *written) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
+}
+
 func start(t *testing.T, env map[string]string, args ...string) started {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
+	errs := &written{}
 	go func() {
-		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), func(name string) string { return env[name] }, w, io.Discard)
+		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), func(name string) string { return env[name] }, w, errs)
 		_ = w.CloseWithError(io.EOF)
 		ended <- err
 	}()
 	s := started{key: env["TIELINE_SECRET_KEY"]}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		if key, ok := strings.CutPrefix(lines.Text(), "secret key, for this run only: "); ok {
-			s.key = key
-		}
 		if url, ok := strings.CutPrefix(lines.Text(), "listening on "); ok {
 			s.url = url
 			break
@@ -46,6 +63,9 @@ func start(t *testing.T, env map[string]string, args ...string) started {
 	}
 	if s.url == "" {
 		t.Fatalf("it did not start: %v", <-ended)
+	}
+	if _, key, ok := strings.Cut(errs.String(), "secret key, for this run only: "); ok {
+		s.key, _, _ = strings.Cut(key, "\n")
 	}
 	once := false
 	s.stop = func() error {

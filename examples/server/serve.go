@@ -60,9 +60,6 @@ func serve(ctx context.Context, s *settings, log *slog.Logger, out io.Writer) (e
 	if err != nil {
 		return err
 	}
-	if s.generated {
-		_, _ = fmt.Fprintln(out, "secret key, for this run only:", s.secretKey.Reveal())
-	}
 	_, _ = fmt.Fprintln(out, "listening on", url)
 	return listen(ctx, listener, handler, client)
 }
