@@ -41,6 +41,17 @@
 // that to hold, end a process with [Client.Close]. [Client.Run] refreshes ahead of
 // need; it is optional.
 //
+// # Webhooks
+//
+// [Integrations.WebhookHandler] takes in what providers send: verified, with the
+// connections that it is about. [Config.Forward] hands it on, and what happens to
+// connections, from a queue in the Store.
+//
+// # Over HTTP
+//
+// Package httpapi serves a Client to programs in other languages, and has a page on
+// which users connect; a [Session] is how they get there.
+//
 // # Secrets
 //
 // Everything secret is encrypted before it reaches the Store and bound to its
@@ -51,6 +62,7 @@
 //
 // Errors are tested with errors.Is against the Err values of this package, and
 // with errors.As for the types that say more: [*FieldError], [*RefreshError],
-// [*TokenError], [*AuthorizationError], [*VerificationError], [*UnsavedError].
+// [*TokenError], [*AuthorizationError], [*VerificationError], [*ForwardError],
+// [*UnsavedError].
 // Context errors come back as they are.
 package tieline
