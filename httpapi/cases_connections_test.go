@@ -128,7 +128,7 @@ func TestImportOfEveryType(t *testing.T) {
 	}{
 		"oauth": {fields{"type": "OAUTH2", "access_token": "a", "refresh_token": "r", "expires_at": "2100-01-01T00:00:00Z"},
 			`{"type":"OAUTH2","access_token":"a","refresh_token":"r","expires_at":"2100-01-01T00:00:00.000Z","raw":"*"}`},
-		"cc": {fields{"type": "OAUTH2_CC", "token": "t", "client_id": "c", "client_secret": "s", "expires_at": 4102444800000},
+		"cc": {fields{"type": "OAUTH2_CC", "token": "t", "client_id": "c", "client_secret": "s", "expires_at": int64(4102444800000)},
 			`{"type":"OAUTH2_CC","token":"t","client_id":"c","client_secret":"s","expires_at":"2100-01-01T00:00:00.000Z","raw":"*"}`},
 		"app-id": {fields{"type": "API_KEY", "apiKey": "k"}, `{"type":"API_KEY","apiKey":"k"}`},
 		"basic":  {fields{"type": "BASIC", "username": "u", "password": ""}, `{"type":"BASIC","username":"u","password":""}`},
@@ -197,7 +197,7 @@ func TestImport(t *testing.T) {
 			errorBody("invalid_body", "invalid_type", "Invalid input: expected array, received string", "connection_config", "oauth_scopes_override"))
 	})
 	t.Run("again", func(t *testing.T) {
-		w.post("app-id", "twice", fields{"type": "API_KEY", "apiKey": "k1"}, "metadata", fields{"n": 12345678901234567}, "tags", fields{"a": "b"})
+		w.post("app-id", "twice", fields{"type": "API_KEY", "apiKey": "k1"}, "metadata", fields{"n": int64(12345678901234567)}, "tags", fields{"a": "b"})
 		a := w.post("app-id", "twice", fields{"type": "API_KEY", "apiKey": "k2"})
 		if a.Code != 201 || a.at("credentials.apiKey") != "k2" || a.at("tags.a") != "b" || !strings.Contains(a.Body.String(), `"metadata":{"n":12345678901234567}`) {
 			t.Errorf("answered with %d %s", a.Code, a.Body)
