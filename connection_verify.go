@@ -77,9 +77,9 @@ type trial struct {
 
 func (c *core) verifyConnection(ctx context.Context, integration, id string) (Verdict, error) {
 	var before *trial // what was refused once
-	renewed := false
+	var renewed outcome // what a refresh for this call has given
 	for n := 1; ; n++ {
-		t, verdict, err := c.trial(ctx, integration, id)
+		t, verdict, err := c.trial(ctx, integration, id, renewed)
 		if t == nil {
 			return verdict, err
 		}
@@ -94,12 +94,11 @@ func (c *core) verifyConnection(ctx context.Context, integration, id string) (Ve
 		switch {
 		case !errors.As(err, &failure) || !failure.refused:
 			return VerdictUnclear, err
-		case n == maxTrials, t.renews && (renewed || failure.Status != http.StatusUnauthorized):
+		case n == maxTrials, t.renews && (renewed.cred != nil || failure.Status != http.StatusUnauthorized):
 			return VerdictRefused, err
 		case t.renews:
-			renewed = true
-			_, rerr := c.forceRefresh(ctx, integration, id, t.cred)
-			if rerr != nil {
+			var rerr error
+			if renewed, rerr = c.forceRefresh(ctx, integration, id, t.cred); rerr != nil {
 				return afterRefresh(rerr, err)
 			}
 		case before != nil && t.same(before.connection), t.refusedBefore():
@@ -136,9 +135,10 @@ func (c *core) tryOut(ctx context.Context, t *trial) error {
 	return err
 }
 
-// trial reads the connection, with a credential that is fresh. If there is none to
-// try out, it says with what verdict.
-func (c *core) trial(ctx context.Context, integration, id string) (*trial, Verdict, error) {
+// trial reads the connection, with a credential that is fresh, and not older than what
+// a refresh has given: the row may have been read just before that was saved. If there
+// is none to try out, it says with what verdict.
+func (c *core) trial(ctx context.Context, integration, id string, renewed outcome) (*trial, Verdict, error) {
 	if isClosed(c.flights.stopping()) {
 		return nil, "", ErrClosed
 	}
@@ -164,6 +164,9 @@ func (c *core) trial(ctx context.Context, integration, id string) (*trial, Verdi
 		if err != nil {
 			verdict, err := afterRefresh(err, nil)
 			return nil, verdict, err
+		}
+		if renewed.cred != nil && out.gen < renewed.gen {
+			out = renewed
 		}
 		t.cred = out.cred
 		t.subject = subj.withCredential(out.cred)
