@@ -76,7 +76,7 @@ type trial struct {
 }
 
 func (c *core) verifyConnection(ctx context.Context, integration, id string) (Verdict, error) {
-	var before *trial // what was refused once
+	var before *trial   // what was refused once
 	var renewed outcome // what a refresh for this call has given
 	for n := 1; ; n++ {
 		t, verdict, err := c.trial(ctx, integration, id, renewed)
