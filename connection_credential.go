@@ -108,10 +108,14 @@ func (c *core) credential(ctx context.Context, integration, id string, o Credent
 // fresh decides, from a row that was just read, whether to use what is in it,
 // to refresh it meanwhile, or to wait.
 func (c *core) fresh(ctx context.Context, s connection, now time.Time, o CredentialOptions) (outcome, error) {
-	st := &s.rec.State
 	if out, ok := c.unsavedOutcome(s); ok {
 		return out, nil
 	}
+	s, err := c.latest(ctx, s)
+	if err != nil {
+		return outcome{}, err
+	}
+	st := &s.rec.State
 	due, why := st.DueAt, want{reason: whenDue}
 	if o.Early > 0 && !st.DueAt.IsZero() {
 		lifetime := st.ExpiresAt.Sub(st.IssuedAt)

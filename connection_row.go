@@ -29,6 +29,8 @@ const (
 type connection struct {
 	row store.Row
 	rec *record.Connection
+	// ended is how many flights had come to their end before the row was read.
+	ended int64
 }
 
 // findConnection finds a connection by its names, in one step where the Store
@@ -37,6 +39,7 @@ func (c *core) findConnection(ctx context.Context, integration, id string) (conn
 	if err := checkNames(integration, id); err != nil {
 		return connection{}, err
 	}
+	ended := c.flights.ended.Load()
 	row, err := c.namedRow(ctx, integration, id)
 	if err != nil {
 		return connection{}, err
@@ -45,7 +48,23 @@ func (c *core) findConnection(ctx context.Context, integration, id string) (conn
 	if err != nil {
 		return connection{}, err
 	}
-	return connection{row: row, rec: rec}, nil
+	return connection{row: row, rec: rec, ended: ended}, nil
+}
+
+// latest is s, read again if a flight has come to its end since: it may have saved a
+// credential that somebody has been given already, and who asks after that must not
+// get the one of before.
+func (c *core) latest(ctx context.Context, s connection) (connection, error) {
+	ended := c.flights.ended.Load()
+	if ended == s.ended {
+		return s, nil
+	}
+	row, err := c.store.Get(ctx, s.row.Key)
+	if err != nil {
+		return connection{}, err
+	}
+	rec, err := record.ParseConnection(row.Data)
+	return connection{row: row, rec: rec, ended: ended}, err
 }
 
 // namedRow reads the row of a connection. Only when there is none does it

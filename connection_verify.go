@@ -76,10 +76,10 @@ type trial struct {
 }
 
 func (c *core) verifyConnection(ctx context.Context, integration, id string) (Verdict, error) {
-	var before *trial   // what was refused once
-	var renewed outcome // what a refresh for this call has given
+	var before *trial // what was refused once
+	renewed := false
 	for n := 1; ; n++ {
-		t, verdict, err := c.trial(ctx, integration, id, renewed)
+		t, verdict, err := c.trial(ctx, integration, id)
 		if t == nil {
 			return verdict, err
 		}
@@ -94,11 +94,11 @@ func (c *core) verifyConnection(ctx context.Context, integration, id string) (Ve
 		switch {
 		case !errors.As(err, &failure) || !failure.refused:
 			return VerdictUnclear, err
-		case n == maxTrials, t.renews && (renewed.cred != nil || failure.Status != http.StatusUnauthorized):
+		case n == maxTrials, t.renews && (renewed || failure.Status != http.StatusUnauthorized):
 			return VerdictRefused, err
 		case t.renews:
-			var rerr error
-			if renewed, rerr = c.forceRefresh(ctx, integration, id, t.cred); rerr != nil {
+			renewed = true
+			if _, rerr := c.forceRefresh(ctx, integration, id, t.cred); rerr != nil {
 				return afterRefresh(rerr, err)
 			}
 		case before != nil && t.same(before.connection), t.refusedBefore():
@@ -135,10 +135,9 @@ func (c *core) tryOut(ctx context.Context, t *trial) error {
 	return err
 }
 
-// trial reads the connection, with a credential that is fresh, and not older than what
-// a refresh has given: the row may have been read just before that was saved. If there
-// is none to try out, it says with what verdict.
-func (c *core) trial(ctx context.Context, integration, id string, renewed outcome) (*trial, Verdict, error) {
+// trial reads the connection, with a credential that is fresh. If there is none to
+// try out, it says with what verdict.
+func (c *core) trial(ctx context.Context, integration, id string) (*trial, Verdict, error) {
 	if isClosed(c.flights.stopping()) {
 		return nil, "", ErrClosed
 	}
@@ -164,9 +163,6 @@ func (c *core) trial(ctx context.Context, integration, id string, renewed outcom
 		if err != nil {
 			verdict, err := afterRefresh(err, nil)
 			return nil, verdict, err
-		}
-		if renewed.cred != nil && out.gen < renewed.gen {
-			out = renewed
 		}
 		t.cred = out.cred
 		t.subject = subj.withCredential(out.cred)

@@ -96,6 +96,7 @@ type flights struct {
 	lost    []UnsavedToken // tokens that can never be saved
 	tasks   tasks
 	n       atomic.Int64 // of byRow, to be read without the lock
+	ended   atomic.Int64 // how many have come to their end
 }
 
 // start returns the flight of the row, a new one if none is under way.
@@ -134,6 +135,7 @@ func (fs *flights) find(rowID string) *flight {
 func (fs *flights) end(f *flight) {
 	fs.mu.Lock()
 	delete(fs.byRow, f.key.ID)
+	fs.ended.Add(1) // before n, or find would miss both the flight and its end
 	fs.n.Add(-1)
 	fs.mu.Unlock()
 	f.publish(outcome{err: ErrClosed}) // no effect on a flight that came to an end

@@ -302,7 +302,7 @@ func FuzzNoOpenRedirect(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path, query, referer string) {
 		if _, err := url.ParseRequestURI(testPublic + path); err != nil || !strings.HasPrefix(path, "/") || strings.ContainsAny(path+query+referer, " \r\n\t#") {
-			t.Skip()
+			return // no request could have it
 		}
 		w, _ := newPageWorld(t)
 		b := w.browser()
