@@ -1,5 +1,5 @@
 // Package catalog holds the providers that Tieline knows from the start: the
-// YAML files in its directory, which people edit, and builtin.jsonl, which is
+// YAML files in providers, which people edit, and builtin.jsonl, which is
 // generated from them and compiled into the program.
 //
 // Importing the package costs nothing but the size of that text: nothing is

@@ -1,5 +1,5 @@
 // Command gen writes builtin.jsonl, the generated form of the built-in provider
-// catalog, from the YAML files beside it. It is run by go generate in the
+// catalog, from the YAML files in its directory providers. It is run by go generate in the
 // catalog directory, or from the root of the module:
 //
 //	go run ./catalog/gen
@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", "", "the directory with the YAML files; default: catalog, or the current one in it")
+	dir := flag.String("dir", "", "the directory of the catalog; default: catalog, or the current one in it")
 	flag.Parse()
 	if err := run(*dir, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
@@ -35,7 +35,7 @@ func run(dir string, log io.Writer) error {
 			dir = "catalog"
 		}
 	}
-	files, err := spec.ReadDir(os.DirFS(dir))
+	files, err := spec.ReadDir(os.DirFS(filepath.Join(dir, "providers")))
 	if err != nil {
 		return err
 	}

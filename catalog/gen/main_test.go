@@ -11,9 +11,12 @@ import (
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "providers"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	write := func(text string) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "providers", "a.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
