@@ -17,8 +17,9 @@ type grants struct {
 	states   map[string]bool
 	requests map[string]*requestToken
 	clients  map[string]*registered
-	done     int    // the step of a sign-in that was answered last
-	external string // the external ID of the first AssumeRole
+	pushed   map[string]url.Values // authorization requests, by their request_uri
+	done     int                   // the step of a sign-in that was answered last
+	external string                // the external ID of the first AssumeRole
 }
 
 // issued is something that gives access to the API.
@@ -59,6 +60,7 @@ func (g *grants) init(name string) {
 		states:   map[string]bool{},
 		requests: map[string]*requestToken{},
 		clients:  map[string]*registered{},
+		pushed:   map[string]url.Values{},
 	}
 }
 

@@ -118,6 +118,10 @@ func (d *Dialect) fieldNames(section, prefix string) []string {
 				names[name] = true
 			}
 		}
+		list, _ := d.entry["discovery"].([]any)
+		for _, step := range list {
+			maps.Copy(names, mapOf(mapOf(step)["values"]))
+		}
 		if d.usesBare("apiSubdomain") {
 			names["apiSubdomain"] = true
 		}
@@ -161,6 +165,8 @@ func (d *Dialect) source(name string) source {
 	}
 	automated := dig(d.entry, "connection_config", name, "automated") == true
 	switch {
+	case d.discovered(name):
+		return fromProvider
 	case slices.Contains(textsOf(d.entry["connection_configuration"]), name):
 		return fromCode
 	case d.isApp() && (name == "installation_id"):

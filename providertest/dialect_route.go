@@ -43,6 +43,8 @@ func (d *Dialect) plan() {
 	case "MCP_OAUTH2_GENERIC":
 		d.planDiscovery()
 	}
+	d.planLookUps()
+	d.planVerify()
 	d.planVerification()
 	if u := parsed(d.base("")); u != nil {
 		d.routes = append(d.routes, route{role: "api", url: u, below: true, serve: d.api})
