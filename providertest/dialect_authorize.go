@@ -179,7 +179,9 @@ func (d *Dialect) checkAuthorization(role string, a authorization, raw string, q
 	}
 	d.checkClientID(role, q.Get(a.name("client_id")), q.Get(a.name("redirect_uri")))
 	d.checkState(role, q.Get(a.name("state")))
-	d.checkRedirect(role, q.Get(a.name("redirect_uri")))
+	if a.params["redirect_uri"] == "" && !a.endpoint.Query().Has("redirect_uri") {
+		d.checkRedirect(role, q.Get(a.name("redirect_uri"))) // otherwise a name that was registered stands for it
+	}
 	if a.pkce {
 		d.checkChallenge(role, q)
 	}

@@ -34,6 +34,11 @@ func (d *Dialect) plan() {
 	case "BILL":
 		d.add("token", textOf(d.entry["token_url"]), d.billLogin)
 	case "OAUTH1":
+		if request, access := textOf(d.entry["request_url"]), textOf(d.entry["token_url"]); request == access {
+			d.addIf("token", access, d.oauth1Access, func(r *http.Request, _ []byte) bool {
+				return strings.Contains(r.Header.Get("Authorization"), "oauth_token=")
+			})
+		}
 		d.add("request-token", textOf(d.entry["request_url"]), d.oauth1Request)
 		d.add("token", textOf(d.entry["token_url"]), d.oauth1Access)
 	case "APP", "CUSTOM":
