@@ -105,6 +105,11 @@ func (l *lifeAtProvider) live(t *testing.T, catalog *Catalog, p Provider) {
 	if l.path, l.err = w.live(p.AuthMode); l.err == nil {
 		l.err = l.tryOut(w, p.AuthMode)
 	}
+	if l.err != nil {
+		for _, problem := range w.provider.Problems() {
+			l.err = errors.Join(l.err, errors.New(problem))
+		}
+	}
 	for _, doubt := range w.provider.Doubts() {
 		if !strings.Contains(doubt, "a value ends in a slash") { // which is meant
 			l.err = errors.Join(l.err, errors.New(doubt))
@@ -157,7 +162,7 @@ func (w *dialectWorld) wrongCredential(mode AuthMode) Credential {
 		w.t.Fatal(err)
 	}
 	for name, v := range values {
-		i := strings.LastIndexFunc(v, func(r rune) bool { return r >= 'a' && r < 'z' || r >= '0' && r < '9' })
+		i := strings.LastIndexFunc(v, func(r rune) bool { return r >= 'a' && r < 'f' || r >= 'A' && r < 'F' || r >= '0' && r < '9' }) // also in hexadecimal
 		hidden := slices.ContainsFunc(p.CredentialFields, func(f Field) bool { return f.Name == name && (f.Hidden || len(f.Enum) > 0) })
 		if i >= 0 && !hidden {
 			values[name] = v[:i] + string(v[i]+1) + v[i+1:]

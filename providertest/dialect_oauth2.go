@@ -135,7 +135,9 @@ func (d *Dialect) exchange(h *hit) Answer {
 	for _, bad := range v.parameters("parameter", want, p, func(n string) bool { return taken[n] || d.allows(h.role, n) }) {
 		d.problem(h.role, "%s", bad)
 	}
-	d.checkCode(h.role, p)
+	if !d.codeless() {
+		d.checkCode(h.role, p)
+	}
 	if len(d.problems) > before {
 		return oauthAnswer(http.StatusBadRequest, "invalid_grant", "see Problems")
 	}

@@ -68,6 +68,9 @@ func (d *Dialect) standardNames(h *hit, p url.Values, dropped map[string]string)
 	}
 }
 
+// codeless tells whether the token request has no code: whoever came back allowed it.
+func (d *Dialect) codeless() bool { return dig(d.entry, "token_param_names", "code") == "" }
+
 // grant is how the entry keeps a credential alive.
 func (d *Dialect) grant() string { return cmp.Or(d.own("refresh", "grant"), "refresh_token") }
 
@@ -83,7 +86,10 @@ func (d *Dialect) planGrant() bool {
 			return looseParameters(r, body).Get(param) != ""
 		})
 		return true
-	case "prolong", "reissue":
+	case "reissue":
+		d.addIf("refresh", d.tokenURL(), d.exchange, func(*http.Request, []byte) bool { return len(d.grants.access) > 0 })
+		return true
+	case "prolong":
 		d.doubt("refresh.grant %s is not played", d.grant())
 	}
 	return false
@@ -116,7 +122,7 @@ func (d *Dialect) pair() map[string]any {
 	switch d.grant() {
 	case "none":
 		access.expires = time.Time{}
-	case "exchange":
+	case "exchange", "reissue":
 		out["expires_in"] = int(tokenLife.Seconds())
 	default:
 		if d.own("expiry") != "jwt" {

@@ -23,7 +23,7 @@ func (d *Dialect) planVerify() {
 		}
 		method := cmp.Or(textOf(v["method"]), http.MethodGet)
 		d.routes = append(d.routes, route{
-			role: "verify", url: u, check: ownCheck(v), serve: func(h *hit) Answer { return d.triedOut(h, mapOf(v["expect"])) },
+			role: "verify", url: u, check: d.ownCheck(v), serve: func(h *hit) Answer { return d.triedOut(h, mapOf(v["expect"])) },
 			match: func(r *http.Request, _ []byte) bool { return r.Method == method && subset(u.Query(), r.URL.Query()) },
 		})
 	}
@@ -31,12 +31,29 @@ func (d *Dialect) planVerify() {
 
 // ownCheck are the parts of a call that are compared as those of a verification
 // of the format are: the headers, and a body of JSON.
-func ownCheck(v map[string]any) map[string]any {
+func (d *Dialect) ownCheck(v map[string]any) map[string]any {
 	check := map[string]any{"headers": v["headers"]}
-	if f := textOf(v["body_format"]); f == "" || f == "json" {
-		check["data"] = v["data"]
+	if f := textOf(v["body_format"]); (f == "" || f == "json") && v["data"] != nil {
+		check["data"] = d.expanded(v["data"])
 	}
 	return check
+}
+
+// expanded is a body with the values that do not change from request to request.
+func (d *Dialect) expanded(v any) any {
+	switch v := v.(type) {
+	case string:
+		if s, missing := expand(v, d.get, true); len(missing) == 0 {
+			return s
+		}
+	case map[string]any:
+		out := map[string]any{}
+		for k, x := range v {
+			out[k] = d.expanded(x)
+		}
+		return out
+	}
+	return v
 }
 
 // callURL is where a call around a connection goes: relative to the API, or anywhere.
@@ -126,7 +143,7 @@ func (d *Dialect) planLookUps() {
 		}
 		method := cmp.Or(textOf(step["method"]), http.MethodGet)
 		d.routes = append(d.routes, route{
-			role: "lookup", url: u, check: ownCheck(step), serve: func(h *hit) Answer { return d.found(h, step) },
+			role: "lookup", url: u, check: d.ownCheck(step), serve: func(h *hit) Answer { return d.found(h, step) },
 			match: func(r *http.Request, _ []byte) bool { return r.Method == method && subset(u.Query(), r.URL.Query()) },
 		})
 	}
