@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -96,14 +97,19 @@ func (l *lifeAtProvider) live(t *testing.T, catalog *Catalog, p Provider) {
 	if err := json.Unmarshal(p.JSON(), &entry); err != nil {
 		t.Fatal(err)
 	}
+	r, _ := entry["refresh"].(map[string]any)
+	l.lasting = r["grant"] == "none"
 	w, err := newDialectWorld(t, catalog, p.Name, entry)
 	if err != nil {
 		l.err = err
 		return
 	}
 	defer func() { l.err = errors.Join(l.err, w.Close(context.WithoutCancel(t.Context()))) }()
-	if l.path, l.err = w.live(p.AuthMode); l.err == nil {
+	switch l.path, l.err = w.live(p.AuthMode); {
+	case l.err == nil:
 		l.err = l.tryOut(w, p.AuthMode)
+	case l.lasting && errors.Is(l.err, ErrReauthRequired):
+		l.path, l.err = "connect, call, expire, sign in again", nil
 	}
 	if l.err != nil {
 		for _, problem := range w.provider.Problems() {
@@ -121,8 +127,6 @@ func (l *lifeAtProvider) live(t *testing.T, catalog *Catalog, p Provider) {
 			t.Logf("%s: %s %s %s %v %s -> %d", p.Name, x.Role, x.Method, x.URL, x.Header, x.Body, x.Status)
 		}
 	}
-	r, _ := entry["refresh"].(map[string]any)
-	l.lasting = r["grant"] == "none"
 }
 
 // tryOut asks the provider about the credential of the connection, and about one
@@ -161,16 +165,26 @@ func (w *dialectWorld) wrongCredential(mode AuthMode) Credential {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for name, v := range values {
-		i := strings.LastIndexFunc(v, func(r rune) bool { return r >= 'a' && r < 'f' || r >= 'A' && r < 'F' || r >= '0' && r < '9' }) // also in hexadecimal
-		hidden := slices.ContainsFunc(p.CredentialFields, func(f Field) bool { return f.Name == name && (f.Hidden || len(f.Enum) > 0) })
-		if i >= 0 && !hidden {
-			values[name] = v[:i] + string(v[i]+1) + v[i+1:]
+	for _, f := range p.CredentialFields {
+		if !f.Hidden && len(f.Enum) == 0 {
+			values[f.Name] = anotherLike(values[f.Name], regexp.MustCompile(f.Pattern))
 		}
 	}
 	other := *w
 	other.in.Credentials = values
 	return other.credential(mode)
+}
+
+// anotherLike is another text that the pattern allows.
+func anotherLike(text string, pattern *regexp.Regexp) string {
+	for i := len(text) - 1; i >= 0; i-- {
+		for _, c := range "x1X" {
+			if t := text[:i] + string(c) + text[i+1:]; t != text && pattern.MatchString(t) {
+				return t
+			}
+		}
+	}
+	return text
 }
 
 // problems lists what the life lacked, or shows that the entry says too little.
@@ -185,9 +199,11 @@ func (l *lifeAtProvider) problems() []string {
 		return []string{l.err.Error()}
 	}
 	switch l.mode {
-	case ModeOAuth2, ModeOAuth2CC:
+	case ModeOAuth2:
 		add(!l.refreshed && !l.lasting, "nothing was refreshed, and the entry does not say that nothing is (refresh.grant: none)")
 		add(l.refreshed && l.lasting, "it was refreshed, and the entry says that nothing is")
+	case ModeOAuth2CC:
+		add(!l.refreshed, "nothing was refreshed")
 	case ModeAPIKey, ModeBasic:
 		add(!l.verified && l.unverified == "", "no way to try the credential out, and no reason (unverified)")
 	}

@@ -21,10 +21,12 @@ func (d *Dialect) planVerify() {
 			d.doubt("verify: %q does not expand", textOf(v["url"]))
 			continue
 		}
-		method := cmp.Or(textOf(v["method"]), http.MethodGet)
+		method, check := cmp.Or(textOf(v["method"]), http.MethodGet), d.ownCheck(v)
 		d.routes = append(d.routes, route{
-			role: "verify", url: u, check: d.ownCheck(v), serve: func(h *hit) Answer { return d.triedOut(h, mapOf(v["expect"])) },
-			match: func(r *http.Request, _ []byte) bool { return r.Method == method && subset(u.Query(), r.URL.Query()) },
+			role: "verify", url: u, check: check, serve: func(h *hit) Answer { return d.triedOut(h, mapOf(v["expect"])) },
+			match: func(r *http.Request, body []byte) bool {
+				return r.Method == method && subset(u.Query(), r.URL.Query()) && (u.String() != d.tokenURL() || alike(body, check["data"]))
+			},
 		})
 	}
 }
@@ -37,6 +39,13 @@ func (d *Dialect) ownCheck(v map[string]any) map[string]any {
 		check["data"] = d.expanded(v["data"])
 	}
 	return check
+}
+
+// alike tells whether a body has all of data, for an API whose calls all go to one
+// URL, the login among them.
+func alike(body []byte, data any) bool {
+	var got any
+	return json.Unmarshal(body, &got) == nil && includes(got, data)
 }
 
 // expanded is a body with the values that do not change from request to request.

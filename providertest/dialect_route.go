@@ -24,6 +24,7 @@ func (h *hit) isToken() bool { return h.role == "token" || h.role == "refresh" |
 func (d *Dialect) plan() {
 	d.routes, d.steps, d.raw = nil, map[int]map[string]string{}, map[string]string{}
 	d.inventAnswers()
+	d.planVerify()
 	switch d.mode {
 	case "OAUTH2", "MCP_OAUTH2":
 		d.planOAuth2()
@@ -49,7 +50,6 @@ func (d *Dialect) plan() {
 		d.planDiscovery()
 	}
 	d.planLookUps()
-	d.planVerify()
 	d.planVerification()
 	if u := parsed(d.base("")); u != nil {
 		d.routes = append(d.routes, route{role: "api", url: u, below: true, serve: d.api})
