@@ -178,7 +178,7 @@ func (w *dialectWorld) wrongCredential(mode AuthMode) Credential {
 // anotherLike is another text that the pattern allows.
 func anotherLike(text string, pattern *regexp.Regexp) string {
 	for i := len(text) - 1; i >= 0; i-- {
-		for _, c := range "x1X" {
+		for _, c := range "1aA" {
 			if t := text[:i] + string(c) + text[i+1:]; t != text && pattern.MatchString(t) {
 				return t
 			}

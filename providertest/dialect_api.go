@@ -132,6 +132,10 @@ func includes(got, want any) bool {
 // were issued, the one that fits best is meant.
 func (d *Dialect) templatedAPI(h *hit) (*issued, []string) {
 	p := d.placement()
+	if h.role == "lookup" {
+		d.dropLookedUp(p.headers)
+		d.dropLookedUp(p.query)
+	}
 	// The headers that a verification gives itself are its own.
 	for name := range mapOf(h.check["headers"]) {
 		if len(variables(p.headers[strings.ToLower(name)])) == 0 {

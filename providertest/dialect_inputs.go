@@ -210,6 +210,9 @@ func (d *Dialect) modeInputs(m material) {
 		if d.registration() == "static" {
 			// A space, and letters that a form and a Basic header treat differently.
 			d.in.ClientID, d.in.ClientSecret = "app-"+text(12)+"/1", "cs "+text(20)+awkward
+			if ownAuths[d.own("client_auth")] == byAssertion {
+				d.in.ClientSecret = m.jwk
+			}
 		}
 	}
 	switch d.mode {

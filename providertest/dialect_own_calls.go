@@ -25,7 +25,7 @@ func (d *Dialect) planVerify() {
 		d.routes = append(d.routes, route{
 			role: "verify", url: u, check: check, serve: func(h *hit) Answer { return d.triedOut(h, mapOf(v["expect"])) },
 			match: func(r *http.Request, body []byte) bool {
-				return r.Method == method && subset(u.Query(), r.URL.Query()) && (u.String() != d.tokenURL() || alike(body, check["data"]))
+				return r.Method == method && subset(u.Query(), r.URL.Query()) && (!d.shared(u) || alike(body, check["data"]))
 			},
 		})
 	}
@@ -39,6 +39,24 @@ func (d *Dialect) ownCheck(v map[string]any) map[string]any {
 		check["data"] = d.expanded(v["data"])
 	}
 	return check
+}
+
+// shared tells whether several calls go to a URL, such as that of a GraphQL API.
+func (d *Dialect) shared(u *url.URL) bool {
+	templates := []string{d.tokenURL()}
+	for _, key := range []string{"verify", "discovery"} {
+		list, _ := d.entry[key].([]any)
+		for _, x := range list {
+			templates = append(templates, textOf(mapOf(x)["url"]))
+		}
+	}
+	n := 0
+	for _, t := range templates {
+		if x := d.callURL(t); t != "" && x != nil && sameEndpoint(x, u) {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // alike tells whether a body has all of data, for an API whose calls all go to one
@@ -150,12 +168,46 @@ func (d *Dialect) planLookUps() {
 			d.doubt("discovery: %q does not expand", textOf(step["url"]))
 			continue
 		}
-		method := cmp.Or(textOf(step["method"]), http.MethodGet)
+		method, check := cmp.Or(textOf(step["method"]), http.MethodGet), d.ownCheck(step)
 		d.routes = append(d.routes, route{
-			role: "lookup", url: u, check: d.ownCheck(step), serve: func(h *hit) Answer { return d.found(h, step) },
-			match: func(r *http.Request, _ []byte) bool { return r.Method == method && subset(u.Query(), r.URL.Query()) },
+			role: "lookup", url: u, check: check, serve: func(h *hit) Answer { return d.found(h, step) },
+			match: func(r *http.Request, body []byte) bool {
+				return r.Method == method && subset(u.Query(), r.URL.Query()) && (!d.shared(u) || alike(body, check["data"]))
+			},
 		})
 	}
+}
+
+// planThen plans the exchanges that follow a token request.
+func (d *Dialect) planThen() {
+	list, _ := d.entry["then"].([]any)
+	for _, x := range list {
+		step := mapOf(x)
+		d.add("then", textOf(step["url"]), func(h *hit) Answer { return d.exchangeAgain(h, step) })
+	}
+}
+
+// exchangeAgain gives a new access token for what an earlier request gave.
+func (d *Dialect) exchangeAgain(h *hit, step map[string]any) Answer {
+	p := looseParameters(h.r, h.body)
+	var best []string
+	for i := len(d.grants.access) - 1; i >= 0; i-- {
+		v := d.newView(h.r, h.body)
+		v.token(d.grants.access[i])
+		bad := v.parameters("parameter", templateMap(step["params"]), p, func(string) bool { return false })
+		if len(bad) == 0 {
+			out := map[string]any{}
+			for name, value := range map[string]any{"access_token": d.newAccess(tokenLife).value, "expires_in": int(tokenLife.Seconds())} {
+				setPath(out, cmp.Or(textOf(dig(step, "response_fields", name)), name), value)
+			}
+			return d.sent(h.role, out)
+		}
+		best = bad
+	}
+	for _, b := range best {
+		d.problem(h.role, "%s", b)
+	}
+	return oauthAnswer(http.StatusBadRequest, "invalid_grant", "see Problems")
 }
 
 // found answers a look-up.
@@ -243,4 +295,15 @@ func (d *Dialect) unsignedJWT(claims map[string]any, life time.Duration) string 
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
 	return part(map[string]string{"alg": "RS256", "typ": "JWT"}) + "." + part(all) + ".c2ln"
+}
+
+// dropLookedUp leaves out the headers or parameters that look-ups find the values of.
+func (d *Dialect) dropLookedUp(templates map[string]string) {
+	for name, t := range templates {
+		for _, v := range variables(t) {
+			if field, ok := strings.CutPrefix(v, "connectionConfig."); ok && d.discovered(field) {
+				delete(templates, name)
+			}
+		}
+	}
 }

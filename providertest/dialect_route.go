@@ -25,6 +25,7 @@ func (d *Dialect) plan() {
 	d.routes, d.steps, d.raw = nil, map[int]map[string]string{}, map[string]string{}
 	d.inventAnswers()
 	d.planVerify()
+	d.planThen()
 	switch d.mode {
 	case "OAUTH2", "MCP_OAUTH2":
 		d.planOAuth2()
