@@ -133,6 +133,10 @@ func (d *Dialect) Webhook() map[string]any {
 // metadata are the values that come with the callback.
 func (d *Dialect) metadata(v url.Values) {
 	for _, name := range textsOf(d.entry["redirect_uri_metadata"]) {
+		if name == "state" && v.Has(name) {
+			d.learned[name] = v.Get(name) // which some token endpoints want as well
+			continue
+		}
 		v.Set(name, d.learned[name])
 	}
 }

@@ -21,11 +21,11 @@ func (d *Dialect) planOAuth2() {
 		// It may differ from the token URL in the query alone.
 		if p := d.expandURL(u); p != nil {
 			d.addIf("refresh", u, d.refreshOAuth2, func(r *http.Request, body []byte) bool {
-				return subset(p.Query(), r.URL.Query()) && isRefresh(r, body)
+				return subset(p.Query(), r.URL.Query()) && d.isRefresh(r, body)
 			})
 		}
 	} else {
-		d.addIf("refresh", d.tokenURL(), d.refreshOAuth2, isRefresh)
+		d.addIf("refresh", d.tokenURL(), d.refreshOAuth2, d.isRefresh)
 	}
 	d.add("token", d.tokenURL(), d.exchange)
 	d.add("par", d.own("pushed_authorization_url"), d.push)
@@ -43,9 +43,10 @@ func (d *Dialect) tokenURL() string {
 	return u
 }
 
-func isRefresh(r *http.Request, body []byte) bool {
+func (d *Dialect) isRefresh(r *http.Request, body []byte) bool {
 	p := looseParameters(r, body)
-	return p.Get("grant_type") == "refresh_token" || p.Get("refresh_token") != "" && p.Get("code") == ""
+	name := func(standard string) string { return cmp.Or(d.own("token_param_names", standard), standard) }
+	return p.Get(name("grant_type")) == "refresh_token" || p.Get(name("refresh_token")) != "" && p.Get(name("code")) == ""
 }
 
 // tokenParameters reads the request's parameters in the form the entry asks for.
@@ -154,7 +155,7 @@ func (d *Dialect) checkCode(role string, p url.Values) {
 		d.problem(role, "the code was used before")
 	}
 	code.used = true
-	if code.redirectURI != "" {
+	if code.redirectURI != "" && dig(d.entry, "token_param_names", "redirect_uri") != "" {
 		d.equal(role, "parameter redirect_uri", p["redirect_uri"], code.redirectURI)
 	}
 	d.checkVerifier(role, code.challenge, p)

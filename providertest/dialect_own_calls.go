@@ -34,7 +34,7 @@ func (d *Dialect) planVerify() {
 // ownCheck are the parts of a call that are compared as those of a verification
 // of the format are: the headers, and a body of JSON.
 func (d *Dialect) ownCheck(v map[string]any) map[string]any {
-	check := map[string]any{"headers": v["headers"]}
+	check := map[string]any{"headers": v["headers"], "own": true}
 	if f := textOf(v["body_format"]); (f == "" || f == "json") && v["data"] != nil {
 		check["data"] = d.expanded(v["data"])
 	}
@@ -62,6 +62,9 @@ func (d *Dialect) shared(u *url.URL) bool {
 // alike tells whether a body has all of data, for an API whose calls all go to one
 // URL, the login among them.
 func alike(body []byte, data any) bool {
+	if data == nil {
+		return true
+	}
 	var got any
 	return json.Unmarshal(body, &got) == nil && includes(got, data)
 }

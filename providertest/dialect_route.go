@@ -24,6 +24,7 @@ func (h *hit) isToken() bool { return h.role == "token" || h.role == "refresh" |
 func (d *Dialect) plan() {
 	d.routes, d.steps, d.raw = nil, map[int]map[string]string{}, map[string]string{}
 	d.inventAnswers()
+	d.planLookUps() // before what asks the same and wants less of the answer
 	d.planVerify()
 	d.planThen()
 	switch d.mode {
@@ -50,7 +51,6 @@ func (d *Dialect) plan() {
 	case "MCP_OAUTH2_GENERIC":
 		d.planDiscovery()
 	}
-	d.planLookUps()
 	d.planVerification()
 	if u := parsed(d.base("")); u != nil {
 		d.routes = append(d.routes, route{role: "api", url: u, below: true, serve: d.api})
