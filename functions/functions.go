@@ -1,0 +1,193 @@
+package functions
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/tieline/tieline"
+)
+
+// Config is what [New] makes Functions of. Client is required.
+type Config struct {
+	Client *tieline.Client
+
+	// Providers are the functions of every integration of a provider, by the
+	// provider's name in the catalog. Those of a service go for its other ways to
+	// sign in as well ([tieline.Provider.Service]).
+	Providers map[string][]*Function
+	// Integrations are the functions of one integration, by its key. They go before
+	// those of its provider.
+	Integrations map[string][]*Function
+
+	// Logger gets what functions log and what becomes of runs. Default: nothing.
+	Logger *slog.Logger
+}
+
+// Functions are the functions of an application's integrations. Make one per process
+// with [New]; it is safe for concurrent use.
+type Functions struct {
+	client       *tieline.Client
+	log          *slog.Logger
+	providers    map[string]map[string]*Function
+	integrations map[string]map[string]*Function
+
+	mu    sync.Mutex
+	rooms map[roomKey]*room
+}
+
+// New checks the Config. The error names every function that is wrong.
+func New(cfg Config) (*Functions, error) {
+	if cfg.Client == nil {
+		return nil, errors.New("functions: Client is required")
+	}
+	f := &Functions{client: cfg.Client, log: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)), rooms: map[roomKey]*room{}}
+	var err1, err2 error
+	f.providers, err1 = byName("provider", cfg.Providers)
+	f.integrations, err2 = byName("integration", cfg.Integrations)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("functions: %w", err)
+	}
+	for name := range cfg.Providers {
+		if _, err := cfg.Client.Providers.Get(name); err != nil {
+			return nil, fmt.Errorf("functions: %w", err)
+		}
+	}
+	return f, nil
+}
+
+func byName(what string, lists map[string][]*Function) (map[string]map[string]*Function, error) {
+	all := map[string]map[string]*Function{}
+	var errs []error
+	for _, of := range slices.Sorted(maps.Keys(lists)) {
+		all[of] = map[string]*Function{}
+		for _, fn := range lists[of] {
+			switch {
+			case fn == nil:
+				errs = append(errs, fmt.Errorf("%s %q: there is a nil function", what, of))
+				continue
+			case fn.err != nil:
+				errs = append(errs, fmt.Errorf("%s %q: function %q: %w", what, of, fn.name, fn.err))
+			case all[of][fn.name] != nil:
+				errs = append(errs, fmt.Errorf("%s %q: two functions are called %q", what, of, fn.name))
+			}
+			all[of][fn.name] = fn
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// Target is the connection that a function runs for.
+type Target struct {
+	Integration string // its key
+	Connection  string // its ID
+}
+
+// List describes the functions of an integration, in the order of their names.
+func (f *Functions) List(ctx context.Context, integration string) ([]Info, error) {
+	i, err := f.client.Integrations.Get(ctx, integration)
+	if err != nil {
+		return nil, fmt.Errorf("functions: list %q: %w", integration, err)
+	}
+	found := f.of(i.Key, i.Provider)
+	out := make([]Info, 0, len(found))
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		out = append(out, found[name].info())
+	}
+	return out, nil
+}
+
+// of are the functions of an integration.
+func (f *Functions) of(integration, provider string) map[string]*Function {
+	all := map[string]*Function{}
+	if p, err := f.client.Providers.Get(provider); err == nil {
+		maps.Copy(all, f.providers[p.Service])
+	}
+	maps.Copy(all, f.providers[provider])
+	maps.Copy(all, f.integrations[integration])
+	return all
+}
+
+// lookup finds one function of an integration.
+func (f *Functions) lookup(integration, provider, name string) (*Function, error) {
+	if fn := f.integrations[integration][name]; fn != nil {
+		return fn, nil
+	}
+	if fn := f.providers[provider][name]; fn != nil {
+		return fn, nil
+	}
+	if p, err := f.client.Providers.Get(provider); err == nil && f.providers[p.Service][name] != nil {
+		return f.providers[p.Service][name], nil
+	}
+	return nil, ErrUnknownFunction
+}
+
+// Call runs a function at once and returns its output. The input is JSON; none is an
+// empty object where In is one.
+//
+// Errors are those of [KindOf], and a [tieline.ErrNotFound] where there is no such
+// connection or function. A connection whose user has to authorize again is not
+// asked for ([tieline.ErrReauthRequired]).
+func (f *Functions) Call(ctx context.Context, to Target, name string, input json.RawMessage) (json.RawMessage, error) {
+	conn, fn, err := f.find(ctx, to, name)
+	if err != nil {
+		return nil, callError(err, to, name)
+	}
+	if len(input) == 0 {
+		input = fn.none
+	}
+	call := f.newCall(conn, fn)
+	out, err := f.attempt(ctx, fn, call, input)
+	if err != nil {
+		return nil, callError(err, to, name)
+	}
+	return out, nil
+}
+
+// CallFor is [Functions.Call] with Go values. Out is that of the function, or another
+// type that its JSON fits.
+func CallFor[Out any](ctx context.Context, f *Functions, to Target, name string, in any) (Out, error) {
+	var out Out
+	input, err := json.Marshal(in)
+	if err != nil {
+		return out, callError(&InputError{Err: err}, to, name)
+	}
+	data, err := f.Call(ctx, to, name, input)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(data, &out); err != nil {
+		return out, callError(fmt.Errorf("output: %w", err), to, name)
+	}
+	return out, nil
+}
+
+func callError(err error, to Target, name string) error {
+	return fmt.Errorf("functions: call %q of %q/%q: %w", name, to.Integration, to.Connection, err)
+}
+
+// find returns the connection and its function.
+func (f *Functions) find(ctx context.Context, to Target, name string) (tieline.Connection, *Function, error) {
+	conn, err := f.client.Connections.Get(ctx, to.Integration, to.Connection)
+	if err != nil {
+		return tieline.Connection{}, nil, err
+	}
+	fn, err := f.lookup(to.Integration, conn.Provider, name)
+	if err != nil {
+		return tieline.Connection{}, nil, err
+	}
+	return conn, fn, nil
+}
+
+func (f *Functions) newCall(conn tieline.Connection, fn *Function) *Call {
+	return &Call{
+		Connection: conn, client: f.client, Attempt: 1,
+		Log: f.log.With("function", fn.name, "integration", conn.Integration, "connection", conn.ID),
+	}
+}
