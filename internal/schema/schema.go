@@ -82,15 +82,18 @@ func (s *Schema) Decode(data []byte, v any) error {
 // that does not hold to the schema is refused with [Errors].
 func (s *Schema) Encode(v any) ([]byte, error) {
 	value := reflect.ValueOf(v)
-	switch {
-	case !value.IsValid():
-		return nil, fmt.Errorf("schema: encode nil: need a value of type %s", s.typ)
-	case value.Type() == s.typ: // its address has to be known for methods of its pointer
-		fresh := reflect.New(s.typ)
-		fresh.Elem().Set(value)
+	if !value.IsValid() || value.Type() != reflect.PointerTo(s.typ) {
+		fresh := reflect.New(s.typ) // has an address, for methods of its pointer
+		switch {
+		case value.IsValid() && value.Type().AssignableTo(s.typ):
+			fresh.Elem().Set(value)
+		case value.IsValid() || s.typ.Kind() != reflect.Interface:
+			return nil, fmt.Errorf("schema: encode %T: need a value of type %s", v, s.typ)
+		}
 		value = fresh
-	case value.Type() != reflect.PointerTo(s.typ) || value.IsNil():
-		return nil, fmt.Errorf("schema: encode %T: need a value of type %s", v, s.typ)
+	}
+	if value.IsNil() {
+		return nil, fmt.Errorf("schema: encode: a nil pointer is no %s", s.typ)
 	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
