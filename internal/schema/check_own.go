@@ -21,7 +21,7 @@ func (c *checker) own(n *node) bool {
 	if part == nil {
 		part = anything
 	}
-	if !c.value(part) || !c.combined(n, start) {
+	if !c.value(part) || len(c.errs) == faults && !c.combined(n, start) {
 		return false
 	}
 	if len(c.errs) > faults {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -37,10 +38,19 @@ func isDate(b []byte) bool {
 	return err == nil
 }
 
-// isDateTime is what time.Time reads: RFC 3339 but for leap seconds.
+// isDateTime is RFC 3339 but for leap seconds and small letters, which time.Time does
+// not read. What else time.Time reads, https://go.dev/issue/54580, is refused: hours
+// of one digit, a comma, and zones of a day and more.
 func isDateTime(b []byte) bool {
 	var t time.Time
-	return t.UnmarshalText(b) == nil
+	if len(b) < len("2006-01-02T15:04:05Z") || b[13] != ':' || bytes.IndexByte(b, ',') >= 0 || t.UnmarshalText(b) != nil {
+		return false
+	}
+	if b[len(b)-1] == 'Z' {
+		return true
+	}
+	zone := b[len(b)-len("07:00"):]
+	return string(zone[:2]) < "24" && string(zone[3:]) < "60"
 }
 
 func isEmail(b []byte) bool {

@@ -51,7 +51,7 @@ func parseOwn(text json.RawMessage) (*own, error) {
 		return o, nil
 	}
 	var words map[string]json.RawMessage
-	if err := json.Unmarshal(text, &words); err != nil || words == nil {
+	if err := json.Unmarshal(o.text, &words); err != nil || words == nil {
 		return nil, errors.New("is neither an object nor true")
 	}
 	// In the order of the alphabet additionalProperties, properties, required and

@@ -82,6 +82,7 @@ func (p *publisher) refer(n *node) {
 // plainName is the name of a type without what has a meaning in a reference: that of
 // Page[example.com/shop.Item] is Page_Item.
 func plainName(name string) string {
+	name = regexp.MustCompile(`·[0-9]+`).ReplaceAllString(name, "") // of types in functions
 	name = regexp.MustCompile(`[^\[\],]*[/.]`).ReplaceAllString(name, "")
 	name = regexp.MustCompile(`[^A-Za-z0-9_-]+`).ReplaceAllString(name, "_")
 	return strings.Trim(name, "_")

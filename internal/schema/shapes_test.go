@@ -43,7 +43,8 @@ type (
 		C time.Time `json:"c,omitzero"`
 		D []string  `json:"d,omitempty" required:"false"`
 		E bool      `json:"-"`
-		F bool      `json:"-,"`
+		//lint:ignore SA5008 the name is -
+		F bool `json:"-,"`
 		g int
 	}
 	quotedShape struct {
@@ -51,8 +52,10 @@ type (
 		U *uint8  `json:"u,string"`
 		F float64 `json:",string"`
 		B bool    `json:",string"`
-		S string  `json:",string"`
-		L []int   `json:",string"` // the option does nothing
+		//lint:ignore SA5008 a string in a string
+		S string `json:",string"`
+		//lint:ignore SA5008 the option does nothing
+		L []int `json:",string"`
 	}
 	base struct {
 		ID   string `json:"id"`
