@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 
 	"github.com/tieline/tieline"
@@ -25,9 +26,18 @@ func (f *Functions) attempt(ctx context.Context, fn *Function, call *Call, input
 		return nil, err
 	}
 	defer leave()
+	return f.attemptInside(ctx, fn, call, input)
+}
+
+// attemptInside runs a function once, in a place that the caller has for it, and
+// until ctx is done.
+func (f *Functions) attemptInside(ctx context.Context, fn *Function, call *Call, input json.RawMessage) (json.RawMessage, error) {
 	out, err := contained(ctx, fn, call, input)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = context.Cause(ctx)
+	}
+	if err == nil && len(out) > f.maxBytes {
+		return nil, &BugError{Err: fmt.Errorf("the output has %d bytes, more than %d", len(out), f.maxBytes)}
 	}
 	return out, err
 }
@@ -41,7 +51,7 @@ func contained(ctx context.Context, fn *Function, call *Call, input json.RawMess
 				cause = fmt.Errorf("%v", p)
 			}
 			out, err = nil, &BugError{Err: fmt.Errorf("panic: %w", cause), Stack: string(debug.Stack())}
-			call.Log.ErrorContext(ctx, "a function panicked", "error", err.Error())
+			call.Log.LogAttrs(ctx, slog.LevelError, "a function panicked", slog.String(keyStack, string(debug.Stack())))
 		}
 	}()
 	return fn.run(ctx, call, input)
@@ -57,6 +67,15 @@ type roomKey struct {
 type room struct {
 	places chan struct{}
 	users  int // that hold or wait for a place; the last one clears the room away
+}
+
+// tryEnter takes a place among the calls of a function for a connection, if there is
+// one.
+func (f *Functions) tryEnter(fn *Function, connection string) (leave func(), ok bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // a place that is free goes first
+	leave, err := f.enter(ctx, fn, connection)
+	return leave, err == nil
 }
 
 // enter waits for a place among the calls of a function for a connection.
@@ -80,9 +99,15 @@ func (f *Functions) enter(ctx context.Context, fn *Function, connection string) 
 			delete(f.rooms, key)
 		}
 	}
+	leave = func() { <-r.places; forget() }
 	select {
 	case r.places <- struct{}{}:
-		return func() { <-r.places; forget() }, nil
+		return leave, nil
+	default:
+	}
+	select {
+	case r.places <- struct{}{}:
+		return leave, nil
 	case <-ctx.Done():
 		forget()
 		return nil, ctx.Err()

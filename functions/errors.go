@@ -22,6 +22,16 @@ var (
 	// ErrBug: the function itself is wrong: it panicked, or what it returned does not
 	// fit its schema.
 	ErrBug = errors.New("function is faulty")
+	// ErrNoStore: runs that are kept need Config.Store and Config.Keys.
+	ErrNoStore = errors.New("functions: Config.Store and Config.Keys are required to keep runs")
+	// ErrKeyReused: the idempotency key has been used with another input. It is a
+	// [tieline.ErrExists].
+	ErrKeyReused = fmt.Errorf("idempotency key with another input %w", tieline.ErrExists)
+	// ErrTakenOver: this process was not heard of for so long that another one may
+	// have taken the run over. A function whose context has this cause should stop.
+	ErrTakenOver = errors.New("run was taken over by another process")
+	// ErrUnverified: a webhook that anybody may have sent starts nothing.
+	ErrUnverified = errors.New("webhook is not verified")
 )
 
 // Kind says whose fault a failure is.
@@ -46,9 +56,12 @@ const (
 // KindOf tells the kind of a failure, and "" for nil.
 func KindOf(err error) Kind {
 	var refused *RefusedError
+	var run *RunError
 	switch {
 	case err == nil:
 		return ""
+	case errors.As(err, &run):
+		return run.Kind
 	case errors.Is(err, ErrInput):
 		return KindInput
 	case errors.Is(err, ErrBug):
@@ -61,7 +74,8 @@ func KindOf(err error) Kind {
 		}
 		return KindRefused
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
-		errors.Is(err, tieline.ErrRefreshFailed), errors.Is(err, tieline.ErrUnreachable):
+		errors.Is(err, tieline.ErrRefreshFailed), errors.Is(err, tieline.ErrUnreachable),
+		errors.Is(err, tieline.ErrClosed), errors.Is(err, ErrTakenOver):
 		return KindTemporary
 	}
 	return KindFailed
@@ -69,6 +83,33 @@ func KindOf(err error) Kind {
 
 // Temporary reports whether another attempt may do better.
 func Temporary(err error) bool { return KindOf(err) == KindTemporary }
+
+// RunError is how a run failed that somebody else made: another process, or an earlier
+// call. It matches ErrInput, ErrBug, ErrRefused or [tieline.ErrReauthRequired] as its
+// Kind says.
+type RunError struct {
+	Kind Kind
+	Text string // of the error that the function ended with
+}
+
+// Error shows the text.
+func (e *RunError) Error() string { return e.Text }
+
+// Is compares the kind.
+func (e *RunError) Is(target error) bool {
+	switch e.Kind {
+	case KindInput:
+		return target == ErrInput
+	case KindBug:
+		return target == ErrBug
+	case KindRefused:
+		return target == ErrRefused
+	case KindReauth:
+		return target == tieline.ErrReauthRequired
+	default:
+		return false
+	}
+}
 
 // InputError says what of an input does not fit. It is an ErrInput.
 type InputError struct {

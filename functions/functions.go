@@ -10,8 +10,11 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/queue"
+	"github.com/tieline/tieline/store"
 )
 
 // Config is what [New] makes Functions of. Client is required.
@@ -28,6 +31,32 @@ type Config struct {
 
 	// Logger gets what functions log and what becomes of runs. Default: nothing.
 	Logger *slog.Logger
+
+	// Store keeps runs, and Keys seals what is in them: the Client's own, for they
+	// hang below its connections. Without them there is [Functions.Call], and
+	// everything else is ErrNoStore.
+	Store store.Store
+	Keys  *tieline.Keyring
+
+	// Queue carries wake-ups between processes. Default: none is needed, the Store
+	// is looked at every Poll.
+	Queue queue.Queue
+	// Poll is how often [Functions.Work] looks for what is due while it finds
+	// nothing. Default: a second, or 30 with a Queue.
+	Poll time.Duration
+	// Discover is how often Work looks for connections that are new to functions on
+	// a schedule. Default: a minute.
+	Discover time.Duration
+	// Keep is how long a run stays after its end, and an idempotency key with it.
+	// Default: 24 h.
+	Keep time.Duration
+	// Concurrency is how many functions Work runs at once. Default: 16.
+	Concurrency int
+	// MaxBytes bounds an input, an output, and a webhook that starts a function.
+	// Default: 1 MiB. The Store has to accept rows that are a half larger.
+	MaxBytes int
+	// Now is the wall clock. Default: time.Now. Claims do not trust it.
+	Now func() time.Time
 }
 
 // Functions are the functions of an application's integrations. Make one per process
@@ -40,6 +69,8 @@ type Functions struct {
 
 	mu    sync.Mutex
 	rooms map[roomKey]*room
+
+	*durable
 }
 
 // New checks the Config. The error names every function that is wrong.
@@ -48,10 +79,11 @@ func New(cfg Config) (*Functions, error) {
 		return nil, errors.New("functions: Client is required")
 	}
 	f := &Functions{client: cfg.Client, log: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)), rooms: map[roomKey]*room{}}
-	var err1, err2 error
+	var err1, err2, err3 error
+	f.durable, err3 = cfg.durable()
 	f.providers, err1 = byName("provider", cfg.Providers)
 	f.integrations, err2 = byName("integration", cfg.Integrations)
-	if err := errors.Join(err1, err2); err != nil {
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("functions: %w", err)
 	}
 	for name := range cfg.Providers {
@@ -139,15 +171,26 @@ func (f *Functions) Call(ctx context.Context, to Target, name string, input json
 	if err != nil {
 		return nil, callError(err, to, name)
 	}
-	if len(input) == 0 {
-		input = fn.none
+	input, err = f.checkInput(fn, input)
+	if err != nil {
+		return nil, callError(err, to, name)
 	}
-	call := f.newCall(conn, fn)
-	out, err := f.attempt(ctx, fn, call, input)
+	out, err := f.attempt(ctx, fn, f.newCall(conn, fn), input)
 	if err != nil {
 		return nil, callError(err, to, name)
 	}
 	return out, nil
+}
+
+// checkInput is the input to give to a function, if it is not too large.
+func (f *Functions) checkInput(fn *Function, input json.RawMessage) (json.RawMessage, error) {
+	if len(input) > f.maxBytes {
+		return nil, &InputError{Err: fmt.Errorf("it has %d bytes, more than %d", len(input), f.maxBytes)}
+	}
+	if len(input) == 0 {
+		return fn.none, nil
+	}
+	return input, nil
 }
 
 // CallFor is [Functions.Call] with Go values. Out is that of the function, or another
@@ -169,7 +212,7 @@ func CallFor[Out any](ctx context.Context, f *Functions, to Target, name string,
 }
 
 func callError(err error, to Target, name string) error {
-	return fmt.Errorf("functions: call %q of %q/%q: %w", name, to.Integration, to.Connection, err)
+	return opError("call", err, to, name)
 }
 
 // find returns the connection and its function.
@@ -188,6 +231,6 @@ func (f *Functions) find(ctx context.Context, to Target, name string) (tieline.C
 func (f *Functions) newCall(conn tieline.Connection, fn *Function) *Call {
 	return &Call{
 		Connection: conn, client: f.client, Attempt: 1,
-		Log: f.log.With("function", fn.name, "integration", conn.Integration, "connection", conn.ID),
+		Log: f.log.With(keyFunction, fn.name, keyIntegration, conn.Integration, keyConnection, conn.ID),
 	}
 }
