@@ -91,7 +91,7 @@ func (f *Functions) join(ctx context.Context, a order) (*hold, entry, record.Fun
 	}
 	waits := e.rec.State == record.FunctionWaiting && !e.row.Due.After(f.now())
 	if waits || e.rec.State == record.FunctionRunning && f.mayTake(e) {
-		h, err := f.claim(ctx, e, func(entry) {})
+		h, err := f.claim(ctx, e, func(*entry) {})
 		if errors.Is(err, errBusy) {
 			err = nil
 		}
@@ -103,7 +103,7 @@ func (f *Functions) join(ctx context.Context, a order) (*hold, entry, record.Fun
 // endCall writes what became of a call, if that is to be kept.
 func (f *Functions) endCall(ctx context.Context, h *hold, out json.RawMessage, err error) error {
 	write := func(ctx context.Context) error {
-		return h.write(ctx, func(next entry) error { return f.over(next, h.content, out, err) })
+		return h.write(ctx, func(next *entry) error { return f.over(next, h.content, out, err) })
 	}
 	if err != nil {
 		kind := KindOf(err)
@@ -137,7 +137,7 @@ func clip(s string) string {
 }
 
 // over makes an entry one of a run that has come to its end.
-func (f *Functions) over(next entry, content record.FunctionContent, out json.RawMessage, err error) error {
+func (f *Functions) over(next *entry, content record.FunctionContent, out json.RawMessage, err error) error {
 	now := f.now()
 	next.rec.FinishedAt, next.row.Due = now, now.Add(f.keep)
 	content.Input, content.Checkpoint, content.WebhookHeader, content.WebhookBody = nil, nil, nil, nil
@@ -148,7 +148,7 @@ func (f *Functions) over(next entry, content record.FunctionContent, out json.Ra
 		next.rec.State, next.rec.ErrKind = record.FunctionFailed, string(KindOf(err))
 		content.Error = clip(err.Error())
 	}
-	return f.seal(next, content)
+	return f.seal(*next, content)
 }
 
 // runHeld runs a function under a claim, which it keeps alive, and ends the

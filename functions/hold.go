@@ -88,7 +88,7 @@ func (h *hold) wrote(began time.Time) { h.renewed.Store(&began) }
 
 // claim takes a row that waits, or whose holder is gone. edit says what else to
 // write. errBusy: somebody else did.
-func (f *Functions) claim(ctx context.Context, e entry, edit func(entry)) (*hold, error) {
+func (f *Functions) claim(ctx context.Context, e entry, edit func(*entry)) (*hold, error) {
 	content, err := f.open(e)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (f *Functions) claim(ctx context.Context, e entry, edit func(entry)) (*hold
 	next.rec.State, next.rec.Claim, next.rec.Unwanted = record.FunctionRunning, h.claim, time.Time{}
 	next.rec.Attempts++
 	next.rec.StartedAt = f.now()
-	edit(next)
+	edit(&next)
 	row, err := f.store.Put(ctx, h.numbered(next))
 	switch {
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
@@ -164,7 +164,7 @@ func (h *hold) pass() { h.turn <- struct{}{} }
 // write changes the row under the claim. It repeats itself after conflicts, which
 // come of moving rows to another key, and says ErrTakenOver when the claim is lost and
 // [store.ErrNotFound] when the row is gone.
-func (h *hold) write(ctx context.Context, edit func(entry) error) error {
+func (h *hold) write(ctx context.Context, edit func(*entry) error) error {
 	if err := h.take(ctx); err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (h *hold) write(ctx context.Context, edit func(entry) error) error {
 			return err
 		}
 		next := h.e.edited()
-		if err := edit(next); err != nil {
+		if err := edit(&next); err != nil {
 			return err
 		}
 		began := time.Now()
@@ -276,13 +276,13 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // saveCheckpoint is [Call.SaveCheckpoint].
 func (h *hold) saveCheckpoint(ctx context.Context, checkpoint []byte) error {
-	return translate(h.write(ctx, func(next entry) error {
+	return translate(h.write(ctx, func(next *entry) error {
 		if h.ending {
 			return ErrTakenOver // by whoever is next: the function has returned
 		}
 		content := h.content
 		content.Checkpoint = checkpoint
-		err := h.f.seal(next, content)
+		err := h.f.seal(*next, content)
 		if err == nil {
 			// It may be stored whatever the answer is, and is no older than what is.
 			h.content = content
@@ -324,7 +324,7 @@ func (h *hold) keep(ctx context.Context, over <-chan struct{}, lost context.Canc
 func (h *hold) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, h.left())
 	defer cancel()
-	return h.write(ctx, func(entry) error { return nil })
+	return h.write(ctx, func(*entry) error { return nil })
 }
 
 // left is for how long the claim can be believed in without another write.

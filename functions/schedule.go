@@ -60,7 +60,7 @@ func (w *worker) doState(ctx context.Context, e entry, conn tieline.Connection, 
 		return w.putState(ctx, next)
 	}
 	died := e.rec.State == record.FunctionRunning
-	h, err := w.claim(ctx, e, func(next entry) {
+	h, err := w.claim(ctx, e, func(next *entry) {
 		next.rec.To, next.rec.Every = to, int64(fn.o.Every)
 		if died {
 			next.rec.Fails++
@@ -72,7 +72,7 @@ func (w *worker) doState(ctx context.Context, e entry, conn tieline.Connection, 
 	_, err = w.runHeld(ctx, h, fn, conn, w.attemptInside)
 	stopped := ctx.Err() != nil
 	end := h.end(ctx, func(ctx context.Context) error {
-		return h.write(ctx, func(next entry) error { return w.endState(next, h.content, fn, g, err, stopped) })
+		return h.write(ctx, func(next *entry) error { return w.endState(next, h.content, fn, g, err, stopped) })
 	})
 	w.ended(ctx, h, err, end)
 	if end == nil {
@@ -89,7 +89,7 @@ func latest(a, b time.Time) time.Time {
 }
 
 // endState makes of an entry what an attempt at an interval has come to.
-func (w *worker) endState(next entry, content record.FunctionContent, fn *Function, g grid, err error, stopped bool) error {
+func (w *worker) endState(next *entry, content record.FunctionContent, fn *Function, g grid, err error, stopped bool) error {
 	rec, now := next.rec, w.now()
 	rec.State = record.FunctionWaiting
 	switch {
@@ -120,7 +120,7 @@ func (w *worker) endState(next entry, content record.FunctionContent, fn *Functi
 	if err != nil {
 		content.Error = clip(err.Error())
 	}
-	return w.seal(next, content)
+	return w.seal(*next, content)
 }
 
 // pauseState puts off a schedule whose user has to authorize again.

@@ -95,7 +95,7 @@ func jitter(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
 // with how many rows it found something to do about.
 func (w *worker) sweep(ctx context.Context, kind store.Kind) (n int, err error) {
 	w.forgetWatches()
-	for row, err := range w.rows(ctx, store.Query{Kind: kind, DueBefore: w.now(), Limit: runsPage}) {
+	for row, err := range w.rows(ctx, store.Query{Kind: kind, DueBefore: w.now().Add(time.Microsecond), Limit: runsPage}) {
 		if err != nil {
 			return n, err
 		}

@@ -38,7 +38,7 @@ var errNoFunction = fmt.Errorf("%w: there has been none of this name for %v", Er
 // doRun claims a run and makes an attempt.
 func (w *worker) doRun(ctx context.Context, e entry, conn tieline.Connection, fn *Function) error {
 	tooOften := e.rec.Attempts >= int64(fn.o.Attempts)
-	h, err := w.claim(ctx, e, func(next entry) {
+	h, err := w.claim(ctx, e, func(next *entry) {
 		if tooOften {
 			next.rec.Attempts--
 		}
@@ -65,7 +65,7 @@ func (w *worker) endRun(ctx context.Context, h *hold, fn *Function, out []byte, 
 	stopped := ctx.Err() != nil
 	again := err != nil && (stopped || Temporary(err) && h.e.rec.Attempts < int64(fn.o.Attempts))
 	end := h.end(ctx, func(ctx context.Context) error {
-		return h.write(ctx, func(next entry) error {
+		return h.write(ctx, func(next *entry) error {
 			if !again {
 				return w.over(next, h.content, out, err)
 			}
@@ -80,7 +80,7 @@ func (w *worker) endRun(ctx context.Context, h *hold, fn *Function, out []byte, 
 
 // requeue makes an entry one that waits for its next attempt. One that was stopped was
 // none.
-func (w *worker) requeue(next entry, content record.FunctionContent, err error, stopped bool) error {
+func (w *worker) requeue(next *entry, content record.FunctionContent, err error, stopped bool) error {
 	next.rec.State = record.FunctionWaiting
 	if stopped {
 		next.rec.Attempts--
@@ -89,7 +89,7 @@ func (w *worker) requeue(next entry, content record.FunctionContent, err error, 
 	}
 	next.row.Due = w.now().Add(w.retryAfter(next.rec.Attempts, err))
 	next.rec.ErrKind, content.Error = string(KindOf(err)), clip(err.Error())
-	return w.seal(next, content)
+	return w.seal(*next, content)
 }
 
 // retryAfter is how long to wait after so many failures in a row.
@@ -171,7 +171,7 @@ func (w *worker) unwanted(ctx context.Context, e entry, patience time.Duration) 
 	default:
 		content, _ := w.open(e)
 		next.rec.Claim = 0
-		if err = w.over(next, content, nil, errNoFunction); err == nil {
+		if err = w.over(&next, content, nil, errNoFunction); err == nil {
 			_, err = w.store.Put(ctx, next.packed())
 		}
 	}
