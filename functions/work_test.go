@@ -367,3 +367,23 @@ func TestQueue(t *testing.T) {
 		}
 	})
 }
+
+// A wake-up that comes before its time by this process's clock waits for it.
+func TestQueueIsAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, m := newWorld(t, "alice"), &mail{}
+		p := w.process(func(c *Config) {
+			c.Queue, c.Poll = m, 10*time.Minute
+			clock(-3 * time.Second)(c)
+		}, echo(&journal{})).work()
+		due := time.Now().Add(time.Minute)
+		run, err := p.Start(t.Context(), at("alice"), "echo", []byte(`{"word":"x"}`), RunOptions{At: due})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run = w.wait(p.Functions, run.ID); run.StartedAt.Before(due) || run.StartedAt.Sub(due) > time.Second {
+			t.Errorf("due at %v: %+v", due, run)
+		}
+	})
+}
