@@ -68,6 +68,7 @@ func TestEncodeErrors(t *testing.T) {
 		{reflect.TypeFor[few](), few{L: []int{1}, N: 4}, "/n must be at most 3", true},
 		{reflect.TypeFor[even](), even(nil), "the value must have at least 2 items", true},
 		{reflect.TypeFor[crate](), crate{Inner: []crate{{Of: []int{1, 2}}}}, "/inner/0/of must have at most 1 item", true},
+		{reflect.TypeFor[crate](), crate{Of: []int{1, 2}}, "/of must have at most 1 item", true},
 		{reflect.TypeFor[few](), 1, "schema: encode int: need a value of type schema.few", false},
 		{reflect.TypeFor[few](), nil, "need a value of type schema.few", false},
 		{reflect.TypeFor[few](), (*few)(nil), "a nil pointer is no schema.few", false},
@@ -86,14 +87,18 @@ func TestDecode(t *testing.T) {
 		N int64
 		L []base
 		A any
+		O string `json:",omitempty"`
 	}
 	s := mustFor(t, reflect.TypeFor[target]())
-	v := target{N: 1, L: []base{{ID: "old", Name: "old"}}, A: "old"}
+	v := target{N: 1, L: []base{{ID: "old", Name: "old"}}, A: "old", O: "old"}
 	if err := s.Decode([]byte(`{"N":9007199254740993,"L":[{"id":"a","Name":"","Same":0}],"A":9007199254740993,"X":1}`), &v); err == nil || v.N != 1 {
 		t.Errorf("refused, and changed: %v, %+v", err, v)
 	}
 	if err := s.Decode([]byte(`{"N":9007199254740993,"L":[{"id":"a","Name":"","Same":0}],"A":[9007199254740993]}`), &v); err != nil {
 		t.Fatal(err)
+	}
+	if v.O != "" {
+		t.Errorf("what was there is still there: %+v", v)
 	}
 	if again, err := s.Encode(v); err != nil || string(again) != `{"N":9007199254740993,"L":[{"id":"a","Name":"","Same":0}],"A":[9007199254740993]}` {
 		t.Errorf("%s %v", again, err)
