@@ -1,8 +1,10 @@
 package catalogtool
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tieline/tieline/internal/spec"
@@ -32,6 +34,7 @@ func Lint(files []spec.File, o LintOptions) []Finding {
 	if o.Notes {
 		l.each(l.notes)
 	}
+	l.once()
 	sortFindings(l.findings, files)
 	return l.findings
 }
@@ -43,6 +46,7 @@ type linter struct {
 	written  map[string]spec.Written
 	reported map[string]bool // "entry key code" of what the loader has said
 	findings []Finding
+	passedOn []Finding // about keys that are inherited
 }
 
 // each calls f for every entry, in the order of their names.
@@ -52,19 +56,42 @@ func (l *linter) each(f func(spec.Written)) {
 	}
 }
 
-// report adds a finding about a key of an entry.
-func (l *linter) report(w spec.Written, key string, s Severity, code, message string) {
+// finding makes a Finding about a key of an entry.
+func finding(w spec.Written, key string, s Severity, code, message string) Finding {
 	f := Finding{Entry: w.Name, Key: key, Severity: s, Code: code, Message: message}
 	f.File, f.Line, f.Column = w.Place(key)
+	return f
+}
+
+// breaks reports a rule that an entry breaks.
+func (l *linter) breaks(w spec.Written, key, code, message string) {
+	f := finding(w, key, House, code, message)
+	if top, _, _ := strings.Cut(strings.ReplaceAll(key, "[", "."), "."); w.Inherits[top] != "" {
+		l.passedOn = append(l.passedOn, f)
+		return
+	}
 	l.findings = append(l.findings, f)
 }
 
-func (l *linter) breaks(w spec.Written, key, code, message string) {
-	l.report(w, key, House, code, message)
+// once adds what is wrong with inherited keys, where it was not reported already of
+// the entry that has them first.
+func (l *linter) once() {
+	where := func(f Finding) string { return fmt.Sprint(f.File, f.Line, f.Column, f.Key, f.Code) }
+	told := map[string]bool{}
+	for _, f := range l.findings {
+		told[where(f)] = true
+	}
+	for _, f := range l.passedOn {
+		if !told[where(f)] {
+			told[where(f)] = true
+			l.findings = append(l.findings, f)
+		}
+	}
 }
 
+// note reports what other programs make something else of.
 func (l *linter) note(w spec.Written, key, code, message string) {
-	l.report(w, key, Note, code, message)
+	l.findings = append(l.findings, finding(w, key, Note, code, message))
 }
 
 // said reports whether the loader has reported a code for a key.
