@@ -1,6 +1,7 @@
 package catalogtool
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -89,17 +90,14 @@ func under(key, top string) bool {
 // compare returns a line for every key that differs.
 func (o DiffOptions) compare(a, b spec.Provider) []string {
 	before, after := flatten(a), flatten(b)
-	var keys, tops []string
-	for _, key := range slices.Concat(before.keys, after.keys) {
-		if top := topOf(key); !slices.Contains(tops, top) {
-			tops = append(tops, top)
-		}
-		if !slices.Contains(keys, key) {
+	keys := slices.Clone(before.keys)
+	for _, key := range after.keys {
+		if _, ok := before.values[key]; !ok {
 			keys = append(keys, key)
 		}
 	}
 	slices.SortStableFunc(keys, func(a, b string) int { // what belongs together stands together
-		return slices.Index(tops, topOf(a)) - slices.Index(tops, topOf(b))
+		return cmp.Or(rank(topOf(a))-rank(topOf(b)), strings.Compare(topOf(a), topOf(b)))
 	})
 	var lines []string
 	for _, key := range keys {

@@ -29,17 +29,19 @@ var (
 	keysLast = []string{"methods", "unverified", "sources", "checked"}
 )
 
+// rank tells which of two keys comes first.
+func rank(key string) int {
+	if i := slices.Index(keysFirst, key); i >= 0 {
+		return i
+	}
+	if i := slices.Index(keysLast, key); i >= 0 {
+		return len(keysFirst) + 1 + i
+	}
+	return len(keysFirst)
+}
+
 // inOrder returns the keys of an entry in the order of the built-in catalog.
 func inOrder(m spec.Map) spec.Map {
-	rank := func(key string) int {
-		if i := slices.Index(keysFirst, key); i >= 0 {
-			return i
-		}
-		if i := slices.Index(keysLast, key); i >= 0 {
-			return len(keysFirst) + 1 + i
-		}
-		return len(keysFirst)
-	}
 	out := slices.Clone(m)
 	slices.SortStableFunc(out, func(a, b spec.Member) int { return rank(a.Name) - rank(b.Name) })
 	return out

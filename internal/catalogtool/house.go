@@ -96,7 +96,7 @@ func (l *linter) triedOut(w spec.Written) {
 	}
 }
 
-// keyInQuery checks that a vendor itself wants a secret in the URL of calls.
+// keyInQuery checks that somebody other than a catalog says that the vendor wants a secret in the URL of calls.
 func (l *linter) keyInQuery(w spec.Written) {
 	p := w.Provider
 	if p.Proxy == nil {
@@ -106,8 +106,8 @@ func (l *linter) keyInQuery(w spec.Written) {
 		if !l.secretText(p, m.Value.Text) {
 			continue
 		}
-		if !slices.ContainsFunc(p.Sources, func(s string) bool { return isURL(s) && slices.Contains(factsOf(s), "attach") }) {
-			l.breaks(w, "proxy.query."+m.Name, "key-in-query", "a secret goes into URLs, and no page among the sources confirms (attach) that the vendor takes no header")
+		if !slices.ContainsFunc(p.Sources, func(s string) bool { return !slices.Contains(catalogs, whereOf(s)) && slices.Contains(factsOf(s), "attach") }) {
+			l.breaks(w, "proxy.query."+m.Name, "key-in-query", "a secret goes into URLs, and no source of the vendor confirms (attach) that it takes no header")
 		}
 	}
 }

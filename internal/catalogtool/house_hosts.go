@@ -3,6 +3,7 @@ package catalogtool
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/internal/template"
@@ -41,7 +42,7 @@ func (l *linter) hosts(w spec.Written) {
 		for _, use := range u.HostUses() {
 			if reason := hostReason(e, use); reason != "" && !told[use.Ref] {
 				told[use.Ref] = true
-				l.breaks(w, key, "user-chooses-host", fmt.Sprintf("${%s} %s, and the application's secret goes there", use.Ref, reason))
+				l.breaks(w, key, "user-chooses-host", fmt.Sprintf("the application's secret goes there, and ${%s} %s", use.Ref, reason))
 			}
 		}
 	}
@@ -62,10 +63,15 @@ func hostReason(e *spec.Entry, use template.HostUse) string {
 	case len(f.Enum) > 0 || fixesDomain(f.Pattern):
 		return ""
 	}
-	return chooses(use, "chooses the domain: make it a field of integration_config, or give it an enum or a pattern that ends in the vendor's domain")
+	return chooses(use, "chooses the domain; a field of integration_config may, an enum, or a pattern that ends in the vendor's domain")
 }
 
+// chooses returns the reason if a variable chooses the domain. What another variable
+// follows after a dot does not: the other one does.
 func chooses(use template.HostUse, reason string) string {
+	if use.Suffix == "" && strings.HasPrefix(use.After, ".") {
+		return ""
+	}
 	if use.Place == template.WholeHost || use.Place == template.WholeURL || use.ChoosesDomain() {
 		return reason
 	}

@@ -37,11 +37,7 @@ func (l *linter) sourceReason(source string) string {
 		}
 		return ""
 	}
-	where := source
-	m := withFacts.FindStringSubmatch(source)
-	if m != nil {
-		where = m[1]
-	}
+	where, m := whereOf(source), withFacts.FindStringSubmatch(source)
 	if m != nil && m[2] == "this catalog" {
 		if _, ok := l.written[where]; !ok {
 			return fmt.Sprintf("there is no entry %s in this catalog", where)
@@ -66,6 +62,14 @@ func (l *linter) sourceReason(source string) string {
 		}
 	}
 	return ""
+}
+
+// whereOf returns a source without its facts.
+func whereOf(source string) string {
+	if m := withFacts.FindStringSubmatch(source); m != nil {
+		return m[1]
+	}
+	return source
 }
 
 // factsOf returns what a source says that it confirms.

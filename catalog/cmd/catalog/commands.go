@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tieline/tieline/internal/catalogtool"
@@ -36,10 +37,11 @@ func (c *command) lint() error {
 		return err
 	}
 	o := catalogtool.LintOptions{House: *house, Notes: *notes, Now: c.now}
-	_, files, err := builtin()
-	if len(paths) == 0 {
+	dir, files, err := builtin()
+	if len(paths) == 0 || err == nil && isBuiltin(dir, paths) {
 		o.House, o.Notes = true, false
-	} else {
+	}
+	if len(paths) > 0 {
 		if err == nil {
 			o.Base, _ = spec.Load(files...)
 		}
@@ -56,6 +58,18 @@ func (c *command) lint() error {
 		return errFound
 	}
 	return nil
+}
+
+// isBuiltin reports whether all paths are of the built-in catalog, which is in dir.
+func isBuiltin(dir string, paths []string) bool {
+	return !slices.ContainsFunc(paths, func(path string) bool {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return true
+		}
+		rel, err := filepath.Rel(filepath.Join(dir, "providers"), abs)
+		return err != nil || !filepath.IsLocal(rel)
+	})
 }
 
 // show prints a resolved entry.
