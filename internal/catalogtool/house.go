@@ -106,7 +106,9 @@ func (l *linter) keyInQuery(w spec.Written) {
 		if !l.secretText(p, m.Value.Text) {
 			continue
 		}
-		if !slices.ContainsFunc(p.Sources, func(s string) bool { return !slices.Contains(catalogs, whereOf(s)) && slices.Contains(factsOf(s), "attach") }) {
+		if !slices.ContainsFunc(p.Sources, func(s string) bool {
+			return !slices.Contains(catalogs, whereOf(s)) && slices.Contains(factsOf(s), "attach")
+		}) {
 			l.breaks(w, "proxy.query."+m.Name, "key-in-query", "a secret goes into URLs, and no source of the vendor confirms (attach) that it takes no header")
 		}
 	}

@@ -56,7 +56,7 @@ func (l *linter) filing(files []spec.File) {
 				report("entry-order", fmt.Sprintf("entries are sorted by name, and this one stands after %s", before))
 			}
 			before = max(before, n.name)
-			if !filedIn(n.name, f.Name) {
+			if l.options.Files && !filedIn(n.name, f.Name) {
 				report("entry-file", fmt.Sprintf("nobody looks for %s in %s", n.name, path.Base(f.Name)))
 			}
 			if other, ok := first[n.name]; ok {

@@ -13,6 +13,7 @@ import (
 // LintOptions are what files are checked for beside what the loader reports.
 type LintOptions struct {
 	House bool        // the rules of the built-in catalog
+	Files bool        // with House: entries stand in the file that is named for them
 	Notes bool        // what other programs read differently
 	Now   time.Time   // no date is later than this
 	Base  spec.Source // what entries may inherit from that is in none of the files; may be nil

@@ -21,12 +21,6 @@ func (w Written) Place(path string) (file string, line, column int) {
 	return at.file, at.line, at.col
 }
 
-// Has reports whether the entry has a top-level key, inherited or not.
-func (w Written) Has(key string) bool {
-	_, ok := w.places.keys[key]
-	return ok
-}
-
 // written makes a Written of a resolved entry. What is wrong with it is reported
 // where the entry is built.
 func written(raw rawEntry, pairs []pair) Written {

@@ -25,13 +25,13 @@ c: {alias: missing}
 	var got []string
 	Options{Inspect: func(w Written) {
 		file, line, column := w.Place("proxy.base_url")
-		got = append(got, fmt.Sprintf("%s (%s, of %s) %s:%d:%d %s docs %v, inherits proxy from %q", w.Name, w.Alias, w.Provider.Service, file, line, column,
-			w.Provider.AuthMode, w.Has("docs"), w.Inherits["proxy"]))
+		got = append(got, fmt.Sprintf("%s (%s, of %s) %s:%d:%d %s, inherits proxy from %q", w.Name, w.Alias, w.Provider.Service, file, line, column,
+			w.Provider.AuthMode, w.Inherits["proxy"]))
 	}}.Load(File{Name: "f.yaml", Data: []byte(text)})
 	want := []string{
-		`a (, of ) f.yaml:4:5 API_KEY docs false, inherits proxy from ""`,
-		`b (a, of ) f.yaml:4:5 API_KEY docs true, inherits proxy from "a"`,
-		`b-oauth (, of b) f.yaml:4:5 NONE docs true, inherits proxy from ""`,
+		`a (, of ) f.yaml:4:5 API_KEY, inherits proxy from ""`,
+		`b (a, of ) f.yaml:4:5 API_KEY, inherits proxy from "a"`,
+		`b-oauth (, of b) f.yaml:4:5 NONE, inherits proxy from ""`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("saw\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -39,7 +39,7 @@ func (c *command) lint() error {
 	o := catalogtool.LintOptions{House: *house, Notes: *notes, Now: c.now}
 	dir, files, err := builtin()
 	if len(paths) == 0 || err == nil && isBuiltin(dir, paths) {
-		o.House, o.Notes = true, false
+		o.House, o.Files, o.Notes = true, true, false
 	}
 	if len(paths) > 0 {
 		if err == nil {
