@@ -9,16 +9,15 @@ import (
 	"github.com/tieline/tieline/internal/spec"
 )
 
-// Entries of the other format become ours: what is meant is said, what nobody reads is
-// gone, and what nobody knows yet is marked.
-func TestImport(t *testing.T) {
-	t.Parallel()
-	const head = "# Imported; everything marked TODO has to be found out."
-	const tail = `  sources: [] # TODO: where each of the facts is from, such as https://docs.acme.example (authorize, token)
+// What every import begins and ends with.
+const importHead = "# Imported; everything marked TODO has to be found out."
+const importTail = `  sources: [] # TODO: where each of the facts is from, such as https://docs.acme.example (authorize, token)
   checked: TODO # TODO: the date of the comparison
 `
-	tests := []struct{ name, text, want string }{
-		{"a grant that no refresh has", `a:
+
+// imports are entries of the other format and what becomes of them.
+var imports = []struct{ name, text, want string }{
+	{"a grant that no refresh has", `a:
   display_name: A
   auth_mode: OAUTH2
   authorization_url: https://a.example/authorize
@@ -30,7 +29,7 @@ func TestImport(t *testing.T) {
   post_connection_script: aPostConnection
   token_expires_in_ms: 1
   proxy: {base_url: "https://api.a.example"}
-`, head + ` Left out:
+`, importHead + ` Left out:
 # token_params.grant_type: it is that of the mode, and no refresh has it
 # token_expires_in_ms: it has no effect with auth_mode OAUTH2
 # post_connection_script: it names code; discovery and then say as data what such code does
@@ -48,8 +47,8 @@ a:
     grant: refresh_token
   proxy:
     base_url: https://api.a.example
-` + tail},
-		{"a refresh that is spelled out, and captured values", `a:
+` + importTail},
+	{"a refresh that is spelled out, and captured values", `a:
   auth_mode: OAUTH2
   authorization_url: https://a.example/authorize
   token_url: https://a.example/token
@@ -63,7 +62,7 @@ a:
     site: {type: string, title: Site, automated: true}
     appSecret: {type: string, title: S}
   proxy: {base_url: "https://api.a.example"}
-`, head + `
+`, importHead + `
 a:
   auth_mode: OAUTH2
   authorization_url: https://a.example/authorize
@@ -97,8 +96,8 @@ a:
       source: token_response:host
   proxy:
     base_url: https://api.a.example
-` + tail},
-		{"an alias, and a wrong grant that is spelled out", `b:
+` + importTail},
+	{"an alias, and a wrong grant that is spelled out", `b:
   auth_mode: OAUTH2
   authorization_url: https://b.example/authorize
   token_url: https://b.example/token
@@ -107,7 +106,7 @@ a:
 a:
   alias: b
   token_url: https://a.example/token
-`, head + ` Left out:
+`, importHead + ` Left out:
 # refresh_params.grant_type: a refresh with authorization_code is none
 a:
   auth_mode: OAUTH2
@@ -119,13 +118,13 @@ a:
     grant: refresh_token
   proxy:
     base_url: https://api.b.example
-` + tail},
-		{"an API key that nothing tries out", `a:
+` + importTail},
+	{"an API key that nothing tries out", `a:
   auth_mode: API_KEY
   credentials:
     apiKey: {type: string}
   proxy: {base_url: "https://a.example", headers: {authorization: "Bearer ${apiKey}"}}
-`, head + `
+`, importHead + `
 a:
   auth_mode: API_KEY
   credentials:
@@ -137,13 +136,13 @@ a:
     headers:
       authorization: Bearer ${apiKey}
   unverified: TODO # TODO: a verify instead, or why there is none
-` + tail},
-		{"client credentials", `a:
+` + importTail},
+	{"client credentials", `a:
   auth_mode: OAUTH2_CC
   token_url: https://a.example/token
   token_params: {grant_type: client_credentials}
   proxy: {base_url: "https://a.example"}
-`, head + `
+`, importHead + `
 a:
   auth_mode: OAUTH2_CC
   token_url: https://a.example/token
@@ -154,14 +153,14 @@ a:
     grant: none
   proxy:
     base_url: https://a.example
-` + tail},
-		{"a login that is refreshed", `a:
+` + importTail},
+	{"a login that is refreshed", `a:
   auth_mode: TWO_STEP
   token_url: https://a.example/token
   refresh_token_params: {token: "${refresh_token}"}
   token_response: {token: t, refresh_token: r}
   proxy: {base_url: "https://a.example"}
-`, head + `
+`, importHead + `
 a:
   auth_mode: TWO_STEP
   token_url: https://a.example/token
@@ -174,9 +173,14 @@ a:
     grant: refresh_token
   proxy:
     base_url: https://a.example
-` + tail},
-	}
-	for _, tt := range tests {
+` + importTail},
+}
+
+// Entries of the other format become ours: what is meant is said, what nobody reads is
+// gone, and what nobody knows yet is marked.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	for _, tt := range imports {
 		got, err := Import(files(tt.text), "a")
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)

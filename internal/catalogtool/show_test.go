@@ -31,11 +31,9 @@ func files(text string) []spec.File {
 	return []spec.File{{Name: "catalog/providers/a.yaml", Data: []byte(text)}}
 }
 
-// An entry is shown with what it inherits, in the order of the catalog's own.
-func TestShow(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"acme": `# catalog/providers/a.yaml:1
+// shownEntries are the entries of services, as they are shown.
+var shownEntries = map[string]string{
+	"acme": `# catalog/providers/a.yaml:1
 acme:
   display_name: Acme
   categories: [crm, marketing]
@@ -55,7 +53,7 @@ acme:
   methods: [acme-api-key]
   checked: "2026-11-27"
 `,
-		"acme-api-key": `# catalog/providers/a.yaml:12
+	"acme-api-key": `# catalog/providers/a.yaml:12
 acme-api-key:
   service: acme
   display_name: Acme (API key)
@@ -71,7 +69,7 @@ acme-api-key:
       error_code: ["429", 5xx]
   checked: "2026-11-27"
 `,
-		"acme-eu": `# catalog/providers/a.yaml:16, an alias of acme
+	"acme-eu": `# catalog/providers/a.yaml:16, an alias of acme
 acme-eu:
   display_name: Acme
   categories: [crm, marketing]
@@ -90,7 +88,12 @@ acme-eu:
       error_code: ["429", 5xx]
   checked: "2026-11-27"
 `,
-	} {
+}
+
+// An entry is shown with what it inherits, in the order of the catalog's own.
+func TestShow(t *testing.T) {
+	t.Parallel()
+	for name, want := range shownEntries {
 		got, err := Show(files(services), name)
 		if err != nil || string(got) != want {
 			t.Errorf("%s, %v:\n%s\nwant\n%s", name, err, got, want)
