@@ -93,12 +93,12 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") 
 // A long value is cut, between characters.
 func TestDiffCutsValues(t *testing.T) {
 	t.Parallel()
-	long := "a: {auth_mode: NONE, docs: x" + strings.Repeat("é", 200) + "}\n"
+	long := "a: {auth_mode: NONE, docs: xy" + strings.Repeat("é", 200) + "}\n"
 	var out bytes.Buffer
 	if err := Diff(&out, files(long), files("a: {auth_mode: NONE}\n"), DiffOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if want := `docs: "x` + strings.Repeat("é", 119) + "… → –\n"; !strings.Contains(out.String(), want) {
+	if want := `docs: "xy` + strings.Repeat("é", 118) + "… → –\n"; !strings.Contains(out.String(), want) {
 		t.Errorf("printed %s", out.String())
 	}
 }

@@ -50,7 +50,7 @@ func (l *linter) hosts(w spec.Written) {
 
 // hostReason says why a variable of a URL should not stand where it does, or "".
 func hostReason(e *spec.Entry, use template.HostUse) string {
-	if use.Ref.Space != "connectionConfig" || use.Place == template.Port {
+	if use.Ref.Space != "connectionConfig" {
 		return ""
 	}
 	answered := slices.ContainsFunc(e.Captures, func(c spec.Capture) bool { return c.Field == use.Ref.Name && c.From == spec.FromTokenResponse })

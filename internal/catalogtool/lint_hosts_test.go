@@ -64,6 +64,12 @@ func TestUserChoosesHost(t *testing.T) {
 	if got := lintText(text, "a.yaml", LintOptions{House: true}); len(got) > 0 {
 		t.Errorf("an API key: %q", got)
 	}
+	text = edit(t, oauthEntry, "https://acme.example/token", "https://${connectionConfig.x}/token", "OAUTH2", "OAUTH2_CC", "  authorization_url: https://acme.example/authorize\n", "",
+		"grant: refresh_token", "grant: none", "  proxy:",
+		"  token_params: {grant_type: client_credentials}\n  connection_config:\n    x: {type: string, title: X, description: x, format: hostname}\n  proxy:")
+	if got := lintText(text, "a.yaml", LintOptions{House: true}); len(got) > 0 {
+		t.Errorf("client credentials of their own: %q", got)
+	}
 }
 
 // house returns the findings that are not the loader's.
@@ -110,6 +116,9 @@ func TestSources(t *testing.T) {
 		if reason := l.sourceReason(good); reason != "" {
 			t.Errorf("%s: %s", good, reason)
 		}
+	}
+	if reason := l.sourceReason("goth"); !strings.Contains(reason, "in parentheses") {
+		t.Errorf("without facts: %s", reason)
 	}
 	for _, bad := range []string{
 		"", "TODO", "https://docs.acme.example", "https://docs.acme.example (authorization URL)", "goth (; older)", "goth ()", "the documentation (token)", "seen at https://docs.acme.example (token)",

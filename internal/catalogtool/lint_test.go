@@ -96,7 +96,7 @@ func TestHouseRules(t *testing.T) {
 		{keyEntry, []string{`headers: {x-api-key: "${apiKey}"}`, `query: {api_key: "${apiKey}"}`, "acme/acme-go", "https://docs.acme.example"}, ""},
 		{keyEntry, []string{`headers: {x-api-key: "${apiKey}"}`, `query: {api_key: "${apiKey}"}`}, ""},
 		{keyEntry, []string{fields, "  connection_config:\n    plan: {type: string, title: Plan, description: x, pattern: '^[a-z]+$'}\n" + fields,
-			"headers: {", `query: {plan: "${connectionConfig.plan}"}` + "\n    headers: {"}, ""},
+			"headers: {", `query: {plan: "${connectionConfig.plan}"}` + "\n    headers: {", "acme/acme-go", "grant"}, ""},
 	}
 	for _, tt := range tests {
 		text := edit(t, tt.entry, tt.edits...)
@@ -116,6 +116,11 @@ func TestInheritedFaultsAreReportedOnce(t *testing.T) {
 	text := edit(t, oauthEntry, "goth (token)", "goth") + "acme-2: {alias: acme, display_name: Acme 2}\n"
 	if got := lintText(text, "a.yaml", LintOptions{House: true}); len(got) != 1 || got[0] != "house bad-source acme sources[1]" {
 		t.Errorf("found %q", got)
+	}
+	text = edit(t, keyEntry, "  verify:", "  refresh: {rotation: always}\n  verify:") +
+		edit(t, oauthEntry, "acme:", "acme-2:\n  alias: acme", "  refresh: {grant: refresh_token}\n", "", "Acme", "Acme 2")
+	if got := house(lintText(text, "a.yaml", LintOptions{House: true})); len(got) != 1 || got[0] != "house no-refresh-policy acme-2 refresh" {
+		t.Errorf("of what does no harm where it was written: %q", got)
 	}
 	text = edit(t, oauthEntry, "acme:", "acme-z:") + "acme-y: {alias: acme-z}\n"
 	if got := lintText(text, "a.yaml", LintOptions{House: true}); strings.Join(got, "; ") != "house display-name-taken acme-z display_name; house entry-order acme-y " {

@@ -32,6 +32,7 @@ func TestNotes(t *testing.T) {
 		{keyEntry, []string{"  proxy:", "  integration_config:\n    plan: {type: string, title: P, description: x}\n  proxy:"}, "field-in-code integration_config.plan"},
 		{oauthEntry, []string{"  client_auth", "  connection_config:\n    org: {type: string, title: O, description: x, optional: true}\n  token_params: {org: \"${connectionConfig.org}\"}\n  refresh_params: {}\n  client_auth"},
 			"optional-elsewhere token_params.org"},
+		{keyEntry, []string{"  proxy:", "  connection_config:\n    org: {type: string, title: O, description: x, optional: true}\n  proxy:", "headers: {", "headers: {x-org: \"${connectionConfig.org}\", "}, ""},
 	}
 	for _, tt := range tests {
 		text := edit(t, tt.entry, tt.edits...)
