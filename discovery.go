@@ -241,7 +241,7 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 
 // callBody is the body of a call and its media type; a nil body is none.
 func callBody(call *spec.APICall, env *template.Env) (body io.Reader, kind string, err error) {
-	if call.Data.IsZero() {
+	if call.Data.Kind == spec.Null {
 		return nil, "", nil
 	}
 	v, err := call.Data.Expand(env)

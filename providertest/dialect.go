@@ -52,7 +52,7 @@ type Dialect struct {
 
 // DialectExchange is a request that a Dialect has seen.
 type DialectExchange struct {
-	Role   string // "authorize", "token", "refresh", "step2", "verify", "api", "request-token", "registration", "discovery", "sts", "unknown"
+	Role   string // "authorize", "token", "refresh", "step2", "verify", "lookup", "api", "par", "request-token", "registration", "discovery", "sts", "unknown"
 	Method string
 	URL    string
 	Header http.Header

@@ -102,6 +102,9 @@ func (d *Dialect) checkCall(h *hit) []string {
 	}
 	v := d.newView(h.r, h.body)
 	for name, want := range templateMap(h.check["headers"]) {
+		if h.check["own"] == true {
+			continue // they take the place of those of every call
+		}
 		if p := v.header(name, want, h.r.Header.Values(name)); p != "" {
 			bad = append(bad, "header "+name+" "+p)
 		}
@@ -132,8 +135,19 @@ func includes(got, want any) bool {
 // were issued, the one that fits best is meant.
 func (d *Dialect) templatedAPI(h *hit) (*issued, []string) {
 	p := d.placement()
+	if h.role == "lookup" {
+		d.dropLookedUp(p.headers)
+		d.dropLookedUp(p.query)
+	}
 	// The headers that a verification gives itself are its own.
-	for name := range mapOf(h.check["headers"]) {
+	for name, t := range templateMap(h.check["headers"]) {
+		if h.check["own"] == true {
+			p.headers[strings.ToLower(name)] = t
+			if strings.EqualFold(name, "authorization") {
+				p.standard = ""
+			}
+			continue
+		}
 		if len(variables(p.headers[strings.ToLower(name)])) == 0 {
 			delete(p.headers, strings.ToLower(name))
 		}

@@ -13,7 +13,7 @@ import (
 func (d *Dialect) planApp() {
 	d.learned["installation_id"] = "38631545"
 	if d.mode == "CUSTOM" {
-		d.addIf("refresh", d.tokenURL(), d.refreshOAuth2, isRefresh)
+		d.addIf("refresh", d.tokenURL(), d.refreshOAuth2, d.isRefresh)
 		d.add("token", d.tokenURL(), d.exchange)
 		d.add("app-token", textOf(dig(d.entry, "token_url", "APP")), d.installationToken)
 		return

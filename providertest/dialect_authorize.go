@@ -43,7 +43,7 @@ func (d *Dialect) planned() authorization {
 		endpoint: d.expandURL(textOf(d.entry["authorization_url"])),
 		params:   map[string]string{"response_type": "code"},
 		names:    map[string]string{},
-		pkce:     d.entry["disable_pkce"] != true || d.mode != "OAUTH2",
+		pkce:     d.pkce(),
 	}
 	if d.mode == "MCP_OAUTH2_GENERIC" {
 		a.endpoint = d.expandURL(d.issuer() + "/authorize")
@@ -66,6 +66,13 @@ func (d *Dialect) planned() authorization {
 		}
 		a.names[from] = to
 	}
+	for standard, name := range mapOf(d.entry["authorization_param_names"]) {
+		if textOf(name) == "" {
+			delete(a.params, standard)
+			continue
+		}
+		a.names[standard] = textOf(name)
+	}
 	return a
 }
 
@@ -85,6 +92,12 @@ func (d *Dialect) visitOAuth2(raw string) (url.Values, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the query of the authorization URL does not parse", errDialect)
 	}
+	if d.own("pushed_authorization_url") != "" {
+		if q = d.pushed(q); q == nil {
+			return nil, fmt.Errorf("%w: %s: the request was not pushed", errDialect, d.name)
+		}
+		query = q.Encode()
+	}
 	d.checkAuthorization(role, a, query, q)
 	callback, state := q.Get(a.name("redirect_uri")), q.Get(a.name("state"))
 	if callback == "" || state == "" {
@@ -96,7 +109,7 @@ func (d *Dialect) visitOAuth2(raw string) (url.Values, error) {
 	}
 	back := callbackQuery(callback)
 	back.Set(cmp.Or(textOf(d.entry["authorization_code_param_in_callback"]), "code"), code)
-	back.Set(stateName(a), state)
+	back.Set(cmp.Or(d.own("state_param_in_callback"), stateName(a)), state)
 	d.metadata(back)
 	return back, nil
 }
@@ -166,7 +179,9 @@ func (d *Dialect) checkAuthorization(role string, a authorization, raw string, q
 	}
 	d.checkClientID(role, q.Get(a.name("client_id")), q.Get(a.name("redirect_uri")))
 	d.checkState(role, q.Get(a.name("state")))
-	d.checkRedirect(role, q.Get(a.name("redirect_uri")))
+	if a.params["redirect_uri"] == "" && !a.endpoint.Query().Has("redirect_uri") {
+		d.checkRedirect(role, q.Get(a.name("redirect_uri"))) // otherwise a name that was registered stands for it
+	}
 	if a.pkce {
 		d.checkChallenge(role, q)
 	}

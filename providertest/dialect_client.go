@@ -14,10 +14,16 @@ const (
 	headerEncoded
 	headerRaw
 	headerEither // the entry sets both
+	headerSecret // the secret as the user name, and no password
+	inCustom     // username and password parameters
+	byAssertion  // private_key_jwt
 	public
 )
 
 func (d *Dialect) clientAuth() clientAuth {
+	if how, ok := ownAuths[d.own("client_auth")]; ok {
+		return how
+	}
 	encoded := textOf(d.entry["authorization_method"]) == "header"
 	raw := textOf(d.entry["token_request_auth_method"]) == "basic"
 	switch {
@@ -56,6 +62,16 @@ func (d *Dialect) checkClient(h *hit, p url.Values, how clientAuth, id, secret s
 		}
 		p.Del("client_id")
 		return
+	case inCustom:
+		d.noAuthorization(h)
+		d.equal(h.role, "parameter username", p["username"], id)
+		d.equal(h.role, "parameter password", p["password"], secret)
+		p.Del("username")
+		p.Del("password")
+		return
+	case byAssertion:
+		d.checkAssertionClient(h, p, id)
+		return
 	}
 	for _, n := range []string{"client_id", "client_secret"} {
 		if p.Has(n) {
@@ -67,6 +83,8 @@ func (d *Dialect) checkClient(h *hit, p url.Values, how clientAuth, id, secret s
 	encoded := "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret)))
 	switch {
 	case how == headerEither && len(header) == 1 && header[0] == raw:
+	case how == headerSecret:
+		d.equal(h.role, "header authorization", header, "Basic "+base64.StdEncoding.EncodeToString([]byte(secret+":")))
 	case how == headerRaw:
 		d.equal(h.role, "header authorization", header, raw)
 	default:

@@ -27,6 +27,9 @@ func (d *Dialect) get(name string) (string, bool) {
 		n, _ := numberOf(strings.TrimPrefix(prefix, "step"))
 		v, ok := d.steps[int(n)][rest]
 		return v, ok
+	case name == "clientId" && d.mode == "OAUTH2_CC":
+		v, ok := d.in.Credentials["client_id"]
+		return v, ok
 	case name == "clientId" && d.in.ClientID != "":
 		return d.in.ClientID, true
 	case name == "clientSecret" && d.in.ClientSecret != "":

@@ -17,8 +17,9 @@ type grants struct {
 	states   map[string]bool
 	requests map[string]*requestToken
 	clients  map[string]*registered
-	done     int    // the step of a sign-in that was answered last
-	external string // the external ID of the first AssumeRole
+	pushed   map[string]url.Values // authorization requests, by their request_uri
+	done     int                   // the step of a sign-in that was answered last
+	external string                // the external ID of the first AssumeRole
 }
 
 // issued is something that gives access to the API.
@@ -59,6 +60,7 @@ func (g *grants) init(name string) {
 		states:   map[string]bool{},
 		requests: map[string]*requestToken{},
 		clients:  map[string]*registered{},
+		pushed:   map[string]url.Values{},
 	}
 }
 
@@ -131,6 +133,10 @@ func (d *Dialect) Webhook() map[string]any {
 // metadata are the values that come with the callback.
 func (d *Dialect) metadata(v url.Values) {
 	for _, name := range textsOf(d.entry["redirect_uri_metadata"]) {
+		if name == "state" && v.Has(name) {
+			d.learned[name] = v.Get(name) // which some token endpoints want as well
+			continue
+		}
 		v.Set(name, d.learned[name])
 	}
 }

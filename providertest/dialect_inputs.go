@@ -118,6 +118,10 @@ func (d *Dialect) fieldNames(section, prefix string) []string {
 				names[name] = true
 			}
 		}
+		list, _ := d.entry["discovery"].([]any)
+		for _, step := range list {
+			maps.Copy(names, mapOf(mapOf(step)["values"]))
+		}
 		if d.usesBare("apiSubdomain") {
 			names["apiSubdomain"] = true
 		}
@@ -161,6 +165,8 @@ func (d *Dialect) source(name string) source {
 	}
 	automated := dig(d.entry, "connection_config", name, "automated") == true
 	switch {
+	case d.discovered(name):
+		return fromProvider
 	case slices.Contains(textsOf(d.entry["connection_configuration"]), name):
 		return fromCode
 	case d.isApp() && (name == "installation_id"):
@@ -204,6 +210,9 @@ func (d *Dialect) modeInputs(m material) {
 		if d.registration() == "static" {
 			// A space, and letters that a form and a Basic header treat differently.
 			d.in.ClientID, d.in.ClientSecret = "app-"+text(12)+"/1", "cs "+text(20)+awkward
+			if ownAuths[d.own("client_auth")] == byAssertion {
+				d.in.ClientSecret = m.jwk
+			}
 		}
 	}
 	switch d.mode {

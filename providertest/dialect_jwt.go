@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/hmac"
@@ -229,7 +230,7 @@ func (d *Dialect) checkAssertionClient(h *hit, p url.Values, id string) {
 	if p.Has("client_secret") {
 		d.problem(h.role, "parameter client_secret is sent beside an assertion")
 	}
-	key, err := parsePublicJWK(d.in.Credentials["client_private_key"])
+	key, err := parsePublicJWK(cmp.Or(d.in.Credentials["client_private_key"], d.in.ClientSecret))
 	if err != nil {
 		d.problem(h.role, "the inputs have no JSON Web Key")
 		return

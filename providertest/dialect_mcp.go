@@ -25,7 +25,7 @@ func (d *Dialect) planDiscovery() {
 	d.add("discovery", d.resourceDocument(u), d.resourceMetadata)
 	d.add("discovery", d.issuer()+"/.well-known/oauth-authorization-server", d.serverMetadata)
 	d.add("registration", d.issuer()+"/register", d.register)
-	d.addIf("refresh", d.issuer()+"/token", d.refreshOAuth2, isRefresh)
+	d.addIf("refresh", d.issuer()+"/token", d.refreshOAuth2, d.isRefresh)
 	d.add("token", d.issuer()+"/token", d.exchange)
 	for _, origin := range []string{u.Scheme + "://" + u.Host, d.issuer()} {
 		d.routes = append(d.routes, route{

@@ -15,17 +15,20 @@ import (
 const tokenLife = time.Hour
 
 func (d *Dialect) planOAuth2() {
-	if u := textOf(d.entry["refresh_url"]); u != "" {
+	if d.planGrant() {
+		// It has been planned.
+	} else if u := textOf(d.entry["refresh_url"]); u != "" {
 		// It may differ from the token URL in the query alone.
 		if p := d.expandURL(u); p != nil {
 			d.addIf("refresh", u, d.refreshOAuth2, func(r *http.Request, body []byte) bool {
-				return subset(p.Query(), r.URL.Query()) && isRefresh(r, body)
+				return subset(p.Query(), r.URL.Query()) && d.isRefresh(r, body)
 			})
 		}
 	} else {
-		d.addIf("refresh", d.tokenURL(), d.refreshOAuth2, isRefresh)
+		d.addIf("refresh", d.tokenURL(), d.refreshOAuth2, d.isRefresh)
 	}
 	d.add("token", d.tokenURL(), d.exchange)
+	d.add("par", d.own("pushed_authorization_url"), d.push)
 	if u := textOf(d.entry["registration_url"]); u != "" && d.registration() == "dynamic" {
 		d.add("registration", u, d.register)
 	}
@@ -40,9 +43,10 @@ func (d *Dialect) tokenURL() string {
 	return u
 }
 
-func isRefresh(r *http.Request, body []byte) bool {
+func (d *Dialect) isRefresh(r *http.Request, body []byte) bool {
 	p := looseParameters(r, body)
-	return p.Get("grant_type") == "refresh_token" || p.Get("refresh_token") != "" && p.Get("code") == ""
+	name := func(standard string) string { return cmp.Or(d.own("token_param_names", standard), standard) }
+	return p.Get(name("grant_type")) == "refresh_token" || p.Get(name("refresh_token")) != "" && p.Get(name("code")) == ""
 }
 
 // tokenParameters reads the request's parameters in the form the entry asks for.
@@ -118,6 +122,7 @@ func (d *Dialect) wantType(h *hit, types ...string) {
 func (d *Dialect) exchange(h *hit) Answer {
 	before := len(d.problems)
 	p, _ := d.tokenParameters(h, textOf(d.entry["body_format"]))
+	d.standardNames(h, p, map[string]string{"grant_type": "authorization_code", "client_id": d.in.ClientID, "client_secret": d.in.ClientSecret})
 	if c := d.grants.codes[p.Get("code")]; c != nil && d.clientAuth() == public && c.clientID != p.Get("client_id") {
 		d.problem(h.role, "parameter client_id is %q, and the code is for %q", p.Get("client_id"), c.clientID)
 	}
@@ -131,7 +136,9 @@ func (d *Dialect) exchange(h *hit) Answer {
 	for _, bad := range v.parameters("parameter", want, p, func(n string) bool { return taken[n] || d.allows(h.role, n) }) {
 		d.problem(h.role, "%s", bad)
 	}
-	d.checkCode(h.role, p)
+	if !d.codeless() {
+		d.checkCode(h.role, p)
+	}
 	if len(d.problems) > before {
 		return oauthAnswer(http.StatusBadRequest, "invalid_grant", "see Problems")
 	}
@@ -148,7 +155,7 @@ func (d *Dialect) checkCode(role string, p url.Values) {
 		d.problem(role, "the code was used before")
 	}
 	code.used = true
-	if code.redirectURI != "" {
+	if code.redirectURI != "" && dig(d.entry, "token_param_names", "redirect_uri") != "" {
 		d.equal(role, "parameter redirect_uri", p["redirect_uri"], code.redirectURI)
 	}
 	d.checkVerifier(role, code.challenge, p)
@@ -188,8 +195,9 @@ func (d *Dialect) checkResource(role, want string, p url.Values) {
 // refreshOAuth2 answers a refresh (RFC 6749 section 6).
 func (d *Dialect) refreshOAuth2(h *hit) Answer {
 	before := len(d.problems)
-	p, _ := d.tokenParameters(h, textOf(d.entry["body_format"]))
-	d.checkClient(h, p, d.clientAuth(), d.in.ClientID, d.in.ClientSecret)
+	p, _ := d.tokenParameters(h, d.refreshFormat())
+	d.standardNames(h, p, map[string]string{"grant_type": "refresh_token", "client_id": d.in.ClientID, "client_secret": d.in.ClientSecret})
+	d.checkClient(h, p, d.refreshAuth(), d.in.ClientID, d.in.ClientSecret)
 	v := d.newView(h.r, h.body)
 	want := map[string]string{"grant_type": "refresh_token"}
 	optional := map[string]string{}
@@ -209,7 +217,7 @@ func (d *Dialect) refreshOAuth2(h *hit) Answer {
 		}
 	}
 	allowed := func(n string) bool {
-		return n == "refresh_token" || n == "resource" || d.allows(h.role, n)
+		return n == "refresh_token" || n == "resource" || n == "scope" && dig(d.entry, "refresh", "scope") == true || d.allows(h.role, n)
 	}
 	for _, bad := range v.parameters("parameter", want, p, allowed) {
 		d.problem(h.role, "%s", bad)
@@ -235,22 +243,21 @@ func (d *Dialect) spend(role, token string) {
 	case r.used:
 		d.problem(role, "the refresh token %q was used before", token)
 	default:
-		r.used = true
+		r.used = d.own("refresh", "rotation") != "none" && dig(d.entry, "refresh", "keep") != true
 	}
 }
 
 // tokens is a token response with a new pair.
 func (d *Dialect) tokens(role string) Answer {
-	pair := map[string]any{
-		"access_token":  d.newAccess(tokenLife).value,
-		"refresh_token": d.newRefresh(),
-		"expires_in":    int(tokenLife.Seconds()),
-		"token_type":    "Bearer",
+	pair := d.pair()
+	if role == "refresh" && d.own("refresh", "rotation") == "none" {
+		delete(pair, "refresh_token")
 	}
-	out := pair
+	out := d.placePair(pair)
 	if path := textOf(d.entry["alternate_access_token_response_path"]); path != "" {
+		inner := out
 		out = map[string]any{"ok": true}
-		setPath(out, path, pair)
+		setPath(out, path, inner)
 	}
 	if s := d.scope(); s != "" {
 		out["scope"] = s
@@ -269,6 +276,11 @@ func (d *Dialect) addMetadata(out map[string]any) {
 	for k, v := range d.raw {
 		setPath(out, k, v)
 	}
+	for _, step := range d.discoveries("token_response") {
+		for _, f := range findings(step) {
+			setPath(out, f.path, d.around(f))
+		}
+	}
 }
 
 // sent applies the Override's last word.
@@ -286,17 +298,12 @@ func (d *Dialect) clientCredentials(h *hit) Answer {
 	id, secret := d.in.Credentials["client_id"], d.in.Credentials["client_secret"]
 	v := d.newView(h.r, h.body)
 	want := templateMap(d.entry["token_params"])
-	switch how := textOf(d.entry["token_request_auth_method"]); how {
-	case "basic":
-		d.checkClient(h, p, headerRaw, id, secret)
-	case "custom":
-		want["username"], want["password"] = id, secret
-		d.noAuthorization(h)
-	case "private_key_jwt":
-		d.checkAssertionClient(h, p, id)
-	default:
-		d.checkClient(h, p, inBody, id, secret)
+	d.standardNames(h, p, map[string]string{"client_id": id, "client_secret": secret})
+	how, own := ownAuths[d.own("client_auth")]
+	if !own {
+		how = map[string]clientAuth{"basic": headerRaw, "custom": inCustom, "private_key_jwt": byAssertion}[textOf(d.entry["token_request_auth_method"])]
 	}
+	d.checkClient(h, p, how, id, secret)
 	if scope := d.configuredScope(); scope != "" && want["scope"] == "" {
 		want["scope"] = scope
 	}
@@ -307,10 +314,11 @@ func (d *Dialect) clientCredentials(h *hit) Answer {
 	if len(d.problems) > before {
 		return oauthAnswer(http.StatusBadRequest, "invalid_client", "see Problems")
 	}
-	out := map[string]any{"access_token": d.newAccess(tokenLife).value, "expires_in": int(tokenLife.Seconds()), "token_type": "Bearer"}
+	pair := map[string]any{"access_token": d.newAccess(tokenLife).value, "expires_in": int(tokenLife.Seconds()), "token_type": "Bearer"}
 	if textOf(d.entry["expires_in_unit"]) == "milliseconds" {
-		out["expires_in"] = tokenLife.Milliseconds()
+		pair["expires_in"] = tokenLife.Milliseconds()
 	}
+	out := d.placePair(pair)
 	d.addMetadata(out)
 	return d.sent(h.role, out)
 }

@@ -24,6 +24,9 @@ func (h *hit) isToken() bool { return h.role == "token" || h.role == "refresh" |
 func (d *Dialect) plan() {
 	d.routes, d.steps, d.raw = nil, map[int]map[string]string{}, map[string]string{}
 	d.inventAnswers()
+	d.planLookUps() // before what asks the same and wants less of the answer
+	d.planVerify()
+	d.planThen()
 	switch d.mode {
 	case "OAUTH2", "MCP_OAUTH2":
 		d.planOAuth2()
@@ -34,6 +37,11 @@ func (d *Dialect) plan() {
 	case "BILL":
 		d.add("token", textOf(d.entry["token_url"]), d.billLogin)
 	case "OAUTH1":
+		if request, access := textOf(d.entry["request_url"]), textOf(d.entry["token_url"]); request == access {
+			d.addIf("token", access, d.oauth1Access, func(r *http.Request, _ []byte) bool {
+				return strings.Contains(r.Header.Get("Authorization"), "oauth_token=")
+			})
+		}
 		d.add("request-token", textOf(d.entry["request_url"]), d.oauth1Request)
 		d.add("token", textOf(d.entry["token_url"]), d.oauth1Access)
 	case "APP", "CUSTOM":
