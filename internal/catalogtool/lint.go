@@ -75,7 +75,7 @@ func (l *linter) breaks(w spec.Written, key, code, message string) {
 }
 
 // once adds what is wrong with inherited keys, where it was not reported already of
-// the entry that has them first.
+// the entry that has them first, and where that is in the files at all.
 func (l *linter) once() {
 	where := func(f Finding) string { return fmt.Sprint(f.File, f.Line, f.Column, f.Key, f.Code) }
 	told := map[string]bool{}
@@ -83,7 +83,7 @@ func (l *linter) once() {
 		told[where(f)] = true
 	}
 	for _, f := range l.passedOn {
-		if !told[where(f)] {
+		if f.Line > 0 && !told[where(f)] {
 			told[where(f)] = true
 			l.findings = append(l.findings, f)
 		}

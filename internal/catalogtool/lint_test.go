@@ -122,6 +122,10 @@ func TestInheritedFaultsAreReportedOnce(t *testing.T) {
 	if got := house(lintText(text, "a.yaml", LintOptions{House: true})); len(got) != 1 || got[0] != "house no-refresh-policy acme-2 refresh" {
 		t.Errorf("of what does no harm where it was written: %q", got)
 	}
+	base, _ := spec.Load(spec.File{Name: "base.yaml", Data: []byte(edit(t, oauthEntry, "[crm]", "[popular]"))})
+	if got := lintText("acme: {alias: acme, docs: https://acme.example}\n", "a.yaml", LintOptions{House: true, Base: base}); len(got) != 0 {
+		t.Errorf("of a file that is not checked: %q", got)
+	}
 	text = edit(t, oauthEntry, "acme:", "acme-z:") + "acme-y: {alias: acme-z}\n"
 	if got := lintText(text, "a.yaml", LintOptions{House: true}); strings.Join(got, "; ") != "house display-name-taken acme-z display_name; house entry-order acme-y " {
 		t.Errorf("found %q", got)
