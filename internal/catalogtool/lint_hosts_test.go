@@ -58,7 +58,11 @@ func TestUserChoosesHost(t *testing.T) {
 			}
 		}
 	}
-	// The key of somebody who names the server is their own.
+}
+
+// The credential of somebody who names the server is their own.
+func TestUserMayChooseHostOfOwnCredential(t *testing.T) {
+	t.Parallel()
 	text := edit(t, keyEntry, "https://api.acme.example\n", "https://${connectionConfig.x}\n", "  proxy:\n",
 		"  connection_config:\n    x: {type: string, title: X, description: x, format: hostname}\n  proxy:\n")
 	if got := lintText(text, "a.yaml", LintOptions{House: true}); len(got) > 0 {
