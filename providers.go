@@ -1,6 +1,7 @@
 package tieline
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -62,6 +63,12 @@ type Provider struct {
 	AuthMode    AuthMode
 	Categories  []string
 
+	// Service is the provider that this one is another way to sign in to, such as
+	// with an API key; its own name where it is none. Methods are the names of the
+	// other ways to sign in to this service, and empty for one of them.
+	Service string
+	Methods []string
+
 	// Docs is the provider's documentation; DocsConnect helps the person who
 	// connects, SetupGuideURL the one who registers the application. Empty when
 	// there is none.
@@ -93,6 +100,10 @@ type Provider struct {
 	// were last compared with those, as an ISO 8601 date. Both may be empty.
 	Sources []string
 	Checked string
+
+	// Unverified says why the provider has no way to try a credential out; empty
+	// where it has one, or the entry does not say.
+	Unverified string
 
 	entry *spec.Entry
 }
@@ -172,6 +183,8 @@ func newProvider(e *spec.Entry) Provider {
 		DisplayName:       e.DisplayName,
 		AuthMode:          AuthMode(e.AuthMode),
 		Categories:        slices.Clone(e.Categories),
+		Service:           cmp.Or(e.Service, e.Name),
+		Methods:           slices.Clone(e.Methods),
 		Docs:              e.Docs,
 		DocsConnect:       e.DocsConnect,
 		SetupGuideURL:     e.SetupGuideURL,
@@ -184,6 +197,7 @@ func newProvider(e *spec.Entry) Provider {
 		Deprecated:        e.Deprecated,
 		Sources:           slices.Clone(e.Sources),
 		Checked:           e.Checked,
+		Unverified:        e.Unverified,
 		entry:             e,
 	}
 	if p.DisplayName == "" {

@@ -26,6 +26,7 @@ type Subject struct {
 	id            string // of the connection
 	app           AppCredential
 	config        map[string]string // every value, secret and captured ones too
+	settings      map[string]string // those of the integration alone
 	private       *private
 
 	// extra are values that exist during one step only, such as the answers of
@@ -54,10 +55,14 @@ func (c *core) newSubject(i *integration, id string, plain map[string]string, p 
 			}
 		}
 	}
-	return &Subject{
+	s := &Subject{
 		core: c, provider: i.entry, integration: i.rec, integrationID: i.row.ID, key: i.row.Unique, id: id,
 		app: i.private.app, config: config, private: p,
 	}
+	if len(i.entry.IntegrationConfig) > 0 {
+		s.settings = i.config()
+	}
+	return s
 }
 
 // subject reads what belongs to a stored connection.
@@ -127,6 +132,9 @@ func (s *Subject) lookup(ref template.Ref) (string, bool) {
 	switch ref.Space {
 	case "connectionConfig":
 		v, ok := s.config[ref.Name]
+		return v, ok
+	case "integrationConfig":
+		v, ok := s.settings[ref.Name]
 		return v, ok
 	case "credentials":
 		// What is set once for the whole integration is nobody's to type in.

@@ -323,7 +323,7 @@ func configError(err error) error {
 // fieldOf is the field that a variable stands for, empty if it is none.
 func fieldOf(r template.Ref) string {
 	switch r.Space {
-	case "connectionConfig":
+	case "connectionConfig", "integrationConfig":
 		return "config." + r.Name
 	case "credentials":
 		return "credential." + r.Name

@@ -15,6 +15,9 @@ func (d *Dialect) get(name string) (string, bool) {
 	switch {
 	case prefix == "connectionConfig" && rest != "":
 		return d.configValue(rest)
+	case prefix == "integrationConfig" && rest != "":
+		v, ok := d.in.IntegrationConfig[rest]
+		return v, ok
 	case prefix == "credentials" && rest != "":
 		return d.credential(rest)
 	case prefix == "assertionOption" && rest != "":

@@ -78,7 +78,7 @@ func place(before string, after pattern) position {
 // description accepts.
 func (d *Dialect) value(section, name string, where map[string]position, m material) string {
 	spec := mapOf(dig(d.entry, section, name))
-	full := map[string]string{"connection_config": "connectionConfig.", "credentials": "credentials."}[section] + name
+	full := map[string]string{"connection_config": "connectionConfig.", "credentials": "credentials.", "integration_config": "integrationConfig."}[section] + name
 	pos := where[full]
 	if section == "credentials" {
 		pos = max(pos, where[name])

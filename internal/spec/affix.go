@@ -18,7 +18,7 @@ func (c *checker) affixes(e *Entry) {
 			uses[use.Ref] = append(uses[use.Ref], use)
 		}
 	})
-	for space, fields := range map[string]Fields{spaceConfig: e.ConnectionConfig, spaceCredential: e.Credentials} {
+	for space, fields := range map[string]Fields{spaceConfig: e.ConnectionConfig, spaceCredential: e.Credentials, spaceIntegration: e.IntegrationConfig} {
 		for i := range fields {
 			f := &fields[i]
 			for _, use := range uses[template.Ref{Space: space, Name: f.Name}] {

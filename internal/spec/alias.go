@@ -31,7 +31,11 @@ type drop struct {
 const maxAliases = 16
 
 // aliasKey is the only key that is gone once an entry is resolved.
-const aliasKey = "alias"
+const (
+	aliasKey   = "alias"
+	serviceKey = "service"
+	methodsKey = "methods"
+)
 
 // alias returns the name an entry inherits from, "" when from none.
 func (e *rawEntry) alias() string {
@@ -75,6 +79,9 @@ func (l *loader) resolve(name string, i int) *resolution {
 
 func (l *loader) resolveNew(name string, i int) resolution {
 	raw := &l.versions[name][i]
+	if raw.service != "" {
+		return l.resolveMethod(name, i)
+	}
 	target := raw.alias()
 	if target == "" {
 		return resolution{pairs: l.overlay.apply(name, raw.pairs, raw.pairs)}
@@ -86,7 +93,11 @@ func (l *loader) resolveNew(name string, i int) resolution {
 	case inherited.length == maxAliases:
 		return resolution{code: "alias-chain", reason: fmt.Sprintf("the chain of aliases is longer than %d", maxAliases)}
 	}
-	out := merge(raw, inherited.pairs, target)
+	pairs := inherited.pairs
+	if target != name {
+		pairs = withoutService(pairs)
+	}
+	out := merge(raw, pairs, target)
 	if modeOf(out.pairs) != modeOf(inherited.pairs) {
 		out.pairs = withoutOverlay(out.pairs)
 	}

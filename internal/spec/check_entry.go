@@ -91,6 +91,8 @@ func (c *checker) fieldPath(r template.Ref) string {
 		return "connection_config." + r.Name
 	case spaceOption:
 		return "assertion_option." + r.Name
+	case spaceIntegration:
+		return "integration_config." + r.Name
 	}
 	if _, ok := c.p.Credentials.Get(r.Name); ok {
 		return "credentials." + r.Name

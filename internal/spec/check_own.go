@@ -28,6 +28,7 @@ func (c *checker) ownKeys() {
 	if p.Deprecated != "" {
 		c.doubt("deprecated", "deprecated", "the entry is deprecated: "+p.Deprecated)
 	}
+	c.serviceKeys()
 	c.issuer()
 	c.refreshKeys()
 	c.revocationKeys()

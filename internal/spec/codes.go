@@ -11,6 +11,6 @@ func Codes() []string {
 		"paginate-incomplete", "pattern-forbids-host", "pattern-invalid", "pattern-unanchored", "pkce-conflict", "plain-http",
 		"refresh-unused", "retry-both", "retry-no-wait", "scheme-doubled", "scheme-missing", "secret-in-url", "source-asked",
 		"suffix-not-in-url", "syntax", "template", "too-large", "undeclared-variable", "unknown-key", "unknown-variable",
-		"unread-key", "unused-field", "wrong-type", "yaml",
+		"unread-key", "unverified-conflict", "unused-field", "wrong-type", "yaml",
 	}
 }

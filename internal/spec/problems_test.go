@@ -87,6 +87,8 @@ var problemTable = []struct {
 	name, src string
 	want      []string
 }{
+	{"tried out and not", apiKey + "  verify: [{url: /me}]\n  unverified: There is nothing to ask.\n", []string{"5 a unverified doubtful unverified-conflict"}},
+
 	// The files themselves.
 	{"empty", "", nil},
 	{"only a comment", "# nothing\n", nil},

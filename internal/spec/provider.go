@@ -9,6 +9,8 @@ import "encoding/json"
 // Nothing here is interpreted. [Entry] holds what the keys mean.
 type Provider struct {
 	Alias         string   `yaml:"alias" json:"alias,omitempty"`
+	Service       string   `yaml:"service" json:"service,omitempty"` // what the entry is another way to sign in to
+	Methods       []string `yaml:"methods" json:"methods,omitempty"` // the other ways to sign in to this one
 	DisplayName   string   `yaml:"display_name" json:"display_name,omitempty"`
 	Categories    []string `yaml:"categories" json:"categories,omitempty"`
 	Docs          string   `yaml:"docs" json:"docs,omitempty"`

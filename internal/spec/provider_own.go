@@ -9,9 +9,11 @@ import "github.com/tieline/tieline/internal/webhook"
 type OwnKeys struct {
 	// Sources says where the facts of the entry come from; Checked is the ISO
 	// date they were last compared with those.
-	Sources    []string `yaml:"sources" json:"sources,omitempty"`
-	Checked    string   `yaml:"checked" json:"checked,omitempty"`
-	Deprecated string   `yaml:"deprecated" json:"deprecated,omitempty"`
+	Sources []string `yaml:"sources" json:"sources,omitempty"`
+	Checked string   `yaml:"checked" json:"checked,omitempty"`
+	// Unverified says why there is no way to try a credential out.
+	Unverified string `yaml:"unverified" json:"unverified,omitempty"`
+	Deprecated string `yaml:"deprecated" json:"deprecated,omitempty"`
 
 	PKCE           string `yaml:"pkce" json:"pkce,omitempty"`
 	ClientAuth     string `yaml:"client_auth" json:"client_auth,omitempty"`

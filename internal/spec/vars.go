@@ -30,11 +30,12 @@ const (
 
 // The spaces that variables can be in.
 const (
-	spaceConfig     = "connectionConfig"
-	spaceCredential = "credentials"
-	spaceOption     = "assertionOption"
-	spaceTokens     = "tokens" // additional tokens
-	spaceAnswer     = "answer" // of the token request, or of the exchange before
+	spaceConfig      = "connectionConfig"
+	spaceCredential  = "credentials"
+	spaceIntegration = "integrationConfig"
+	spaceOption      = "assertionOption"
+	spaceTokens      = "tokens" // additional tokens
+	spaceAnswer      = "answer" // of the token request, or of the exchange before
 )
 
 // requestVars are what a header may say of the call it belongs to.
@@ -147,6 +148,9 @@ func (v *vars) exists(r template.Ref, at site, step int) (exists, declared bool)
 		}
 		name, _, _ := strings.Cut(r.Name, ".")
 		return true, v.creds[r.Name] || v.creds[name]
+	case spaceIntegration:
+		_, ok := v.p.IntegrationConfig.Get(r.Name)
+		return ok, ok
 	case spaceOption:
 		return at == atAssertion, v.options[r.Name]
 	case spaceTokens:
@@ -207,6 +211,8 @@ func (v *vars) field(r template.Ref) (Field, bool) {
 		if f, ok := v.p.Credentials.Get(r.Name); ok {
 			return f, true
 		}
+		return v.p.IntegrationConfig.Get(r.Name)
+	case spaceIntegration:
 		return v.p.IntegrationConfig.Get(r.Name)
 	case spaceOption:
 		return v.p.AssertionOption.Get(r.Name)

@@ -28,6 +28,8 @@ type rawEntry struct {
 	at    place
 	pairs []pair
 	bad   bool // rejected before anything was made of it
+
+	service string // the entry under whose methods it stands; empty for others
 }
 
 // pair is a key of an entry and its value.
@@ -158,6 +160,9 @@ func (r *fileReader) entry(key, value *yaml.Node) {
 	}
 	r.index[name] = len(r.entries)
 	r.entries = append(r.entries, e)
+	if !e.bad {
+		r.methods(len(r.entries) - 1)
+	}
 }
 
 // wellFormed reports every use of YAML that the format has no place for:
