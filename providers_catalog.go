@@ -123,7 +123,11 @@ func (c *Catalog) entry(name string) (*spec.Entry, error) {
 		if e, ok := c.decoded.Load(name); ok {
 			return e.(*spec.Entry), nil
 		}
-		if data, ok := catalog.Lookup(name); ok {
+		data, ok, err := catalog.Lookup(name)
+		if err != nil {
+			return nil, fmt.Errorf("built-in provider: %w", err)
+		}
+		if ok {
 			return c.decode(name, data)
 		}
 	}

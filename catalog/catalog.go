@@ -1,63 +1,41 @@
 // Package catalog holds the providers that Tieline knows from the start: the
-// YAML files in providers, which people edit, and builtin.jsonl, which is
-// generated from them and compiled into the program.
+// YAML files in providers, which people edit, and builtin.index and builtin.pack,
+// which are generated from them and compiled into the program.
 //
-// Importing the package costs nothing but the size of that text: nothing is
+// Importing the package costs nothing but the size of these: nothing is
 // parsed until a provider is looked up, and then only that one.
 package catalog
 
 import (
 	_ "embed"
+	"fmt"
 	"iter"
-	"strings"
+
+	"github.com/tieline/tieline/internal/pack"
 )
 
 //go:generate go run ./gen
 
-// builtin has one line for each provider: its name, a tab, and its resolved
-// entry as JSON. Lines are sorted by name, and each ends in a line feed.
-//
-//go:embed builtin.jsonl
-var builtin string
+// The entries of all providers, resolved, as JSON. See [pack.Pack].
+var (
+	//go:embed builtin.index
+	index string
+	//go:embed builtin.pack
+	data string
+)
 
 // Lookup returns the entry of a provider as JSON, with the keys of the provider
-// format and aliases resolved, and whether there is one. The text is part of the
-// program and costs nothing to keep.
-func Lookup(name string) (entry string, ok bool) {
-	return lookup(builtin, name)
+// format and aliases resolved, and whether there is one. An error means that the
+// program was built from a damaged catalog.
+func Lookup(name string) (entry string, ok bool, err error) {
+	entry, ok, err = pack.Pack{Index: index, Data: data}.Lookup(name)
+	if err != nil {
+		return "", false, fmt.Errorf("catalog: %w", err)
+	}
+	return entry, ok, nil
 }
 
 // Names yields the names of all providers in order.
 func Names() iter.Seq[string] {
-	return names(builtin)
-}
-
-// lookup finds the line that begins with name by halving the text.
-func lookup(lines, name string) (string, bool) {
-	for lines != "" {
-		// The line around the middle begins after the line feed before it.
-		middle := strings.LastIndexByte(lines[:len(lines)/2], '\n') + 1
-		line, rest, _ := strings.Cut(lines[middle:], "\n")
-		have, entry, _ := strings.Cut(line, "\t")
-		switch strings.Compare(name, have) {
-		case 0:
-			return entry, true
-		case -1:
-			lines = lines[:middle]
-		default:
-			lines = rest
-		}
-	}
-	return "", false
-}
-
-func names(lines string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for line := range strings.Lines(lines) {
-			name, _, _ := strings.Cut(line, "\t")
-			if !yield(name) {
-				return
-			}
-		}
-	}
+	return pack.Pack{Index: index, Data: data}.Names()
 }

@@ -3,9 +3,9 @@ package catalog
 import (
 	"os"
 	"slices"
-	"strings"
 	"testing"
 
+	"github.com/tieline/tieline/internal/pack"
 	"github.com/tieline/tieline/internal/spec"
 )
 
@@ -23,8 +23,9 @@ func TestBuiltinIsGenerated(t *testing.T) {
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Severity, p)
 	}
-	if string(want) != builtin {
-		t.Error("builtin.jsonl is not what the YAML files say; run go generate ./catalog")
+	have, err := pack.Pack{Index: index, Data: data}.Texts()
+	if err != nil || !slices.Equal(have, want) {
+		t.Errorf("builtin.pack is not what the YAML files say (%v); run go generate ./catalog", err)
 	}
 }
 
@@ -35,9 +36,9 @@ func TestEntriesAreComplete(t *testing.T) {
 	display := map[string]string{}
 	for name := range Names() {
 		count++
-		data, ok := Lookup(name)
-		if !ok {
-			t.Errorf("%s has a name and no entry", name)
+		data, ok, err := Lookup(name)
+		if !ok || err != nil {
+			t.Errorf("%s has a name and no entry: %v", name, err)
 			continue
 		}
 		e, err := spec.DecodeEntry(name, data)
@@ -77,34 +78,11 @@ func TestNamesAreSorted(t *testing.T) {
 	}
 }
 
-func TestLookup(t *testing.T) {
-	t.Parallel()
-	lines := ""
-	want := map[string]string{}
-	for _, name := range []string{"a", "a-b", "ab", "b", "ba", "c", "zzz"} {
-		want[name] = "{" + strings.Repeat(name, len(want)*20) + "}"
-		lines += name + "\t" + want[name] + "\n"
-		for name, entry := range want {
-			if got, ok := lookup(lines, name); !ok || got != entry {
-				t.Errorf("of %d lines: lookup(%q) = %q, %v", len(want), name, got, ok)
-			}
-		}
-		for _, absent := range []string{"", "A", "aa", "a-", "a-c", "bb", "zz", "zzzz", "{", "a\t", "\n", "a\n"} {
-			if got, ok := lookup(lines, absent); ok {
-				t.Errorf("of %d lines: lookup(%q) = %q", len(want), absent, got)
-			}
-		}
-	}
-	if _, ok := lookup("", "a"); ok {
-		t.Error("found something in nothing")
-	}
-}
-
 func BenchmarkLookup(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := Lookup("slack"); !ok {
-			b.Fatal("no entry")
+		if _, ok, err := Lookup("slack"); !ok || err != nil {
+			b.Fatal("no entry", err)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Command gen writes builtin.jsonl, the generated form of the built-in provider
-// catalog, from the YAML files in its directory providers. It is run by go generate in the
+// Command gen writes builtin.index and builtin.pack, the generated form of the
+// built-in provider catalog, from the YAML files in its directory providers. It is run by go generate in the
 // catalog directory, or from the root of the module:
 //
 //	go run ./catalog/gen
@@ -9,12 +9,15 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/tieline/tieline/internal/pack"
 	"github.com/tieline/tieline/internal/spec"
 )
 
@@ -39,7 +42,7 @@ func run(dir string, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	data, problems, err := spec.EncodeSet(files...)
+	entries, problems, err := spec.EncodeSet(files...)
 	for _, p := range problems {
 		fmt.Fprintf(log, "%s: %s\n", p.Severity, p)
 	}
@@ -49,5 +52,27 @@ func run(dir string, log io.Writer) error {
 	if len(problems) > 0 {
 		return fmt.Errorf("%d problems; nothing was written", len(problems))
 	}
-	return os.WriteFile(filepath.Join(dir, "builtin.jsonl"), data, 0o644)
+	return write(filepath.Join(dir, "builtin.index"), filepath.Join(dir, "builtin.pack"), entries)
+}
+
+// write packs the entries, unless the files have them already: another version of
+// Go may compress them to other bytes, which is no change.
+func write(index, data string, entries []pack.Text) error {
+	if have, err := read(index, data); err == nil && slices.Equal(have, entries) {
+		return nil
+	}
+	p, err := pack.New(entries)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(index, []byte(p.Index), 0o644), os.WriteFile(data, []byte(p.Data), 0o644))
+}
+
+func read(index, data string) ([]pack.Text, error) {
+	i, err1 := os.ReadFile(index)
+	d, err2 := os.ReadFile(data)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	return pack.Pack{Index: string(i), Data: string(d)}.Texts()
 }

@@ -1,9 +1,10 @@
 package spec
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
+
+	"github.com/tieline/tieline/internal/pack"
 )
 
 // ReadDir reads the provider files of a directory: all that end in .yaml, in
@@ -27,19 +28,17 @@ func ReadDir(dir fs.FS) ([]File, error) {
 	return files, nil
 }
 
-// EncodeSet loads provider files and returns their usable entries in the form of
-// the built-in catalog: a line for each, sorted by name, with the name, a tab,
-// and what [EncodeEntry] returns.
-func EncodeSet(files ...File) (lines []byte, problems []Problem, err error) {
+// EncodeSet loads provider files and returns their usable entries, sorted by name,
+// each as [EncodeEntry] has it.
+func EncodeSet(files ...File) (entries []pack.Text, problems []Problem, err error) {
 	set, problems := Load(files...)
-	var buf bytes.Buffer
 	for _, name := range set.Names() {
 		e, _ := set.Lookup(name)
 		data, err := EncodeEntry(e)
 		if err != nil {
 			return nil, problems, err
 		}
-		fmt.Fprintf(&buf, "%s\t%s\n", name, data)
+		entries = append(entries, pack.Text{Name: name, Text: string(data)})
 	}
-	return buf.Bytes(), problems, nil
+	return entries, problems, nil
 }

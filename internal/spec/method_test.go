@@ -82,12 +82,12 @@ func TestMethods(t *testing.T) {
 // What was resolved can be written down and read back.
 func TestMethodsRoundTrip(t *testing.T) {
 	t.Parallel()
-	data, problems, err := EncodeSet(File{Name: "f.yaml", Data: []byte(service)})
+	entries, problems, err := EncodeSet(File{Name: "f.yaml", Data: []byte(service)})
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}
-	for line := range strings.Lines(string(data)) {
-		name, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+	for _, e := range entries {
+		name, text := e.Name, e.Text
 		if _, err := DecodeEntry(name, text); err != nil {
 			t.Error(err)
 		}
