@@ -20,6 +20,10 @@ var catalogs = []string{"amp-labs/connectors", "goth", "grant", "x/oauth2 endpoi
 // vendor was found.
 const notConfirmed = "not confirmed with the vendor:"
 
+// publicClients stands for code that others have published and that was found by its
+// text, so that no repository can be named.
+const publicClients = "public clients"
+
 // repository is how a source names a repository, with or without a path in it.
 var repository = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+($|[ ,])`)
 
@@ -47,8 +51,8 @@ func (l *linter) sourceReason(source string) string {
 	switch {
 	case strings.Contains(where, "://") && !isURL(where):
 		return "an https URL is expected, and nothing before the facts"
-	case !strings.Contains(where, "://") && !slices.Contains(catalogs, where) && !repository.MatchString(where):
-		return fmt.Sprintf("a source is a URL, a repository (owner/name) or one of %s", strings.Join(catalogs, ", "))
+	case !strings.Contains(where, "://") && !slices.Contains(catalogs, where) && where != publicClients && !repository.MatchString(where):
+		return fmt.Sprintf("a source is a URL, a repository (owner/name), %q or one of %s", publicClients, strings.Join(catalogs, ", "))
 	case m == nil:
 		return "the facts that the source confirms are missing, in parentheses: " + strings.Join(Facts, ", ")
 	}
