@@ -53,6 +53,9 @@ func (l *linter) described(w spec.Written) {
 	}
 	for form, fields := range fieldsOf(p) {
 		for _, f := range fields {
+			if f.Hidden {
+				continue // nobody sees it
+			}
 			for _, part := range []struct{ key, text string }{{"title", f.Title}, {"description", f.Description}} {
 				if unsaid(part.text) {
 					l.breaks(w, form+"."+f.Name, "field-untold", "the field lacks a "+part.key)
@@ -128,6 +131,9 @@ func (l *linter) secretText(p spec.Provider, text string) bool {
 // provenance checks where the facts of an entry come from, and when they were compared.
 func (l *linter) provenance(w spec.Written) {
 	p := w.Provider
+	if p.AuthMode == spec.None {
+		return // there is no vendor
+	}
 	if len(p.Sources) == 0 {
 		l.breaks(w, "sources", "no-sources", "nothing says where the facts of the entry come from")
 	}

@@ -24,6 +24,10 @@ const notConfirmed = "not confirmed with the vendor:"
 // text, so that no repository can be named.
 const publicClients = "public clients"
 
+// publications stands for what the vendor has published and was read where no address
+// can be given.
+const publications = "the vendor's publications"
+
 // repository is how a source names a repository, with or without a path in it.
 var repository = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+($|[ ,])`)
 
@@ -51,8 +55,8 @@ func (l *linter) sourceReason(source string) string {
 	switch {
 	case strings.Contains(where, "://") && !isURL(where):
 		return "an https URL is expected, and nothing before the facts"
-	case !strings.Contains(where, "://") && !slices.Contains(catalogs, where) && where != publicClients && !repository.MatchString(where):
-		return fmt.Sprintf("a source is a URL, a repository (owner/name), %q or one of %s", publicClients, strings.Join(catalogs, ", "))
+	case !strings.Contains(where, "://") && !slices.Contains(catalogs, where) && where != publicClients && where != publications && !repository.MatchString(where):
+		return fmt.Sprintf("a source is a URL, a repository (owner/name), %q, %q or one of %s", publicClients, publications, strings.Join(catalogs, ", "))
 	case m == nil:
 		return "the facts that the source confirms are missing, in parentheses: " + strings.Join(Facts, ", ")
 	}
