@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,7 @@ import (
 )
 
 // Generate writes builtin.index and builtin.pack, the generated form of the catalog in
-// dir, and the page of its providers, from the YAML files in dir/providers. Problems go
+// dir, and the pages of its providers and of their evidence, from the YAML files in dir/providers. Problems go
 // to log, and nothing is written when there is one: the built-in catalog has none, not
 // even doubtful ones.
 func Generate(dir string, log io.Writer) error {
@@ -34,7 +35,13 @@ func Generate(dir string, log io.Writer) error {
 	if err := write(filepath.Join(dir, "builtin.index"), filepath.Join(dir, "builtin.pack"), entries); err != nil {
 		return err
 	}
-	return WriteList(dir, files)
+	if err := WriteList(dir, files); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "..", filepath.FromSlash(ClaimsFile))); errors.Is(err, fs.ErrNotExist) {
+		return nil // a catalog of somebody else's
+	}
+	return WriteEvidence(dir, files)
 }
 
 // write packs the entries, unless the files have them already: another version of

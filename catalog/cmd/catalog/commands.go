@@ -154,6 +154,27 @@ func (c *command) list() error {
 	return err
 }
 
+// evidence prints how many sources agree with the entries of the built-in catalog.
+func (c *command) evidence() error {
+	write := c.flags.Bool("write", false, "write docs/catalog-evidence.md")
+	if _, err := c.parse(0, 0); err != nil {
+		return err
+	}
+	dir, files, err := builtin()
+	if err != nil {
+		return err
+	}
+	if *write {
+		return catalogtool.WriteEvidence(dir, files)
+	}
+	all, err := catalogtool.ReadEvidence(dir, files)
+	if err != nil {
+		return err
+	}
+	_, err = c.out.Write(catalogtool.EvidencePage(all))
+	return err
+}
+
 // gen writes what is generated of the built-in catalog.
 func (c *command) gen() error {
 	if _, err := c.parse(0, 0); err != nil {

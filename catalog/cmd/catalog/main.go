@@ -23,6 +23,7 @@ const usage = `usage: catalog COMMAND
   diff [-v] [-only KEY,...] FILE              a file of yours next to the built-in catalog
   import FILE NAME                            an entry of a file of another catalog, as ours
   list [-write]                               the providers by category, as Markdown
+  evidence [-write]                           how many sources agree on each provider, as Markdown
   gen                                         what is generated of the built-in catalog
 
 The built-in catalog is the directory catalog/providers, here or above.
@@ -46,7 +47,7 @@ func main() {
 // run does what the arguments say, in the current directory.
 func run(args []string, out, log io.Writer) error {
 	commands := map[string]func(*command) error{
-		"lint": (*command).lint, "show": (*command).show, "diff": (*command).diff, "import": (*command).convert, "list": (*command).list, "gen": (*command).gen,
+		"lint": (*command).lint, "show": (*command).show, "diff": (*command).diff, "import": (*command).convert, "list": (*command).list, "evidence": (*command).evidence, "gen": (*command).gen,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(log, usage)
