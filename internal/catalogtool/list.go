@@ -23,9 +23,10 @@ the usual way to sign in, the others are further ways to sign in to the same ser
 
 // List returns the providers of files by category, as a page in Markdown.
 func List(files []spec.File) []byte {
-	set, _ := spec.Load(files...)
+	aliases := map[string]bool{}
+	set, _ := spec.Options{Inspect: func(w spec.Written) { aliases[w.Name] = w.Alias != "" }}.Load(files...)
 	groups := map[string][]*spec.Entry{}
-	services, ways := 0, 0
+	services, variants, ways := 0, 0, 0
 	for _, name := range set.Names() {
 		ways++
 		e, _ := set.Lookup(name)
@@ -33,12 +34,15 @@ func List(files []spec.File) []byte {
 			continue
 		}
 		services++
+		if aliases[name] {
+			variants++
+		}
 		for _, c := range e.Categories {
 			groups[c] = append(groups[c], e)
 		}
 	}
 	var page bytes.Buffer
-	fmt.Fprintf(&page, "%s\n%d providers, %d ways to sign in.\n\n", listHead, services, ways)
+	fmt.Fprintf(&page, "%s\n%d services, %d variants of them (sandboxes, products behind one sign-in), %d ways to sign in.\n\n", listHead, services-variants, variants, ways)
 	var links []string
 	for _, c := range sortedKeys(groups) {
 		links = append(links, fmt.Sprintf("[%s](#%s)", c, c))

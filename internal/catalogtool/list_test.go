@@ -12,7 +12,7 @@ func TestList(t *testing.T) {
 	text := edit(t, services, "display_name: Acme\n", "display_name: Acme | <b>\n", "https://docs.acme.example\n", "https://docs.acme.example/a(b)\n") +
 		"zenith: {auth_mode: NONE, display_name: abc, categories: [crm]}\n"
 	got := string(List(files(text)))
-	_, got, ok := strings.Cut(got, "\n\n3 providers, 4 ways to sign in.\n")
+	_, got, ok := strings.Cut(got, "\n\n2 services, 1 variants of them (sandboxes, products behind one sign-in), 4 ways to sign in.\n")
 	want := "\n[crm](#crm) ·\n[marketing](#marketing)\n" +
 		"\n## crm\n\n| Provider | Ways to sign in | Documentation |\n|---|---|---|\n" +
 		"| abc | `zenith` NONE |  |\n" +
