@@ -185,12 +185,17 @@ func TestAgreesWithCatalogs(t *testing.T) {
 
 // commonValue is what two catalogs say of a fact; empty if no two agree.
 func commonValue(fact, entry string, claims []Claim) string {
-	for i, a := range claims {
-		for _, b := range claims[:i] {
-			if a.Entry == entry && b.Entry == entry && a.Fact == fact && b.Fact == fact && a.Catalog != b.Catalog && SameFact(fact, a.Value, b.Value) {
+	var own []Claim
+	for _, a := range claims {
+		if a.Entry != entry || a.Fact != fact {
+			continue
+		}
+		for _, b := range own {
+			if a.Catalog != b.Catalog && SameFact(fact, a.Value, b.Value) {
 				return a.Value
 			}
 		}
+		own = append(own, a)
 	}
 	return ""
 }
