@@ -83,6 +83,50 @@ func UnwrapKeyring(ctx context.Context, u KeyUnwrapper, wrapped ...[]byte) (*Key
 	return NewKeyring(roots...)
 }
 
+// SealedFor says what a sealed value is for. It has to be the same when opening, so
+// that a value does not open in another place, of another row, or, where the
+// generation grows, put back after a newer one.
+type SealedFor struct {
+	Purpose    string // such as "export"; the application's own, apart from this package's
+	ID         string // of what it belongs to
+	Generation int64  // 0 where values are never replaced
+}
+
+func (f SealedFor) binding() seal.Binding {
+	return seal.Binding{Purpose: purposeOwn + f.Purpose, RowID: f.ID, Generation: f.Generation}
+}
+
+// purposeOwn begins the purposes that are not this package's, so that nothing which
+// was sealed for somebody else opens as a credential.
+const purposeOwn = "own:"
+
+// Seal encrypts plain with the first key, for an application that keeps secrets of
+// its own beside those of connections. [Client.Rewrap] finds those of package
+// functions and no others.
+func (k *Keyring) Seal(plain []byte, what SealedFor) ([]byte, error) {
+	if k == nil || k.ring == nil {
+		return nil, fmt.Errorf("keyring: seal: %w", &FieldError{Field: "keyring", Reason: "has no key"})
+	}
+	sealed, err := k.ring.Seal(plain, what.binding())
+	if err != nil {
+		return nil, fmt.Errorf("keyring: %w", err)
+	}
+	return sealed, nil
+}
+
+// Open decrypts what [Keyring.Seal] made for the same purpose, ID and generation. The
+// error is an ErrDamaged, or an ErrUnknownKey.
+func (k *Keyring) Open(sealed []byte, what SealedFor) ([]byte, error) {
+	if k == nil || k.ring == nil {
+		return nil, fmt.Errorf("keyring: open: %w", &FieldError{Field: "keyring", Reason: "has no key"})
+	}
+	plain, err := k.ring.Open(nil, sealed, what.binding())
+	if err != nil {
+		return nil, fmt.Errorf("keyring: open: %w", translate(err))
+	}
+	return plain, nil
+}
+
 // IDs names the keys, the one that seals first. An ID tells nothing about its
 // key; [Client.KeyUsage] counts by it.
 func (k *Keyring) IDs() []string {

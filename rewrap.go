@@ -69,10 +69,20 @@ func (c *Client) KeyUsage(ctx context.Context) (map[string]int, error) {
 	return usage, nil
 }
 
-// sealedKinds are the rows with something sealed in them. Messages may be large, so
-// few of them are read at once.
+// kindFunctionRun and kindFunctionState are of package functions, which seals by
+// [Keyring.Seal] for the purpose that is the name of the kind.
+const (
+	kindFunctionRun   store.Kind = "function_run"
+	kindFunctionState store.Kind = "function_state"
+)
+
+// sealedKinds are the rows with something sealed in them. Some may be large, so few
+// of those are read at once.
 func sealedKinds() []store.Query {
-	return []store.Query{{Kind: kindIntegration}, {Kind: kindConnection}, {Kind: kindAuthorization}, {Kind: kindSession}, {Kind: kindForward, Limit: 8}}
+	return []store.Query{
+		{Kind: kindIntegration}, {Kind: kindConnection}, {Kind: kindAuthorization}, {Kind: kindSession}, {Kind: kindForward, Limit: 8},
+		{Kind: kindFunctionRun, Limit: 8}, {Kind: kindFunctionState, Limit: 32},
+	}
 }
 
 var errUnreadable = errors.New("row cannot be opened")
@@ -108,6 +118,13 @@ func sealedPart(row store.Row) (part, error) {
 			return p, err
 		}
 		p.sealed, p.binding.Purpose = rec.Sealed, purposeForward
+		p.replace = func(sealed []byte) []byte { rec.Sealed = sealed; return rec.Encode() }
+	case kindFunctionRun, kindFunctionState:
+		rec, err := record.ParseFunction(row.Data)
+		if err != nil {
+			return p, err
+		}
+		p.sealed, p.binding = rec.Sealed, SealedFor{Purpose: string(row.Kind), ID: row.ID, Generation: rec.Gen}.binding()
 		p.replace = func(sealed []byte) []byte { rec.Sealed = sealed; return rec.Encode() }
 	default:
 		sealed, err := record.ParseSealed(row.Data)

@@ -87,29 +87,43 @@ type ForwardContent struct {
 func ParseForwardContent(plain []byte) (ForwardContent, error) {
 	r := wire.NewReader(plain)
 	c := ForwardContent{URL: r.String()}
-	lines := r.Strings()
+	var ok bool
+	c.Header, ok = unpair(r.Strings())
 	c.Body = r.View()
-	if r.Err() != nil || len(lines)%2 != 0 {
+	if r.Err() != nil || !ok {
 		return ForwardContent{}, fmt.Errorf("record: forward: %w", wire.ErrMalformed)
-	}
-	for i := 0; i < len(lines); i += 2 {
-		if c.Header == nil {
-			c.Header = map[string][]string{}
-		}
-		c.Header[lines[i]] = append(c.Header[lines[i]], lines[i+1])
 	}
 	return c, nil
 }
 
 // Encode is the opposite of ParseForwardContent.
 func (c ForwardContent) Encode() []byte {
+	b := wire.AppendString(make([]byte, 0, 4096+len(c.Body)), c.URL)
+	b = wire.AppendStrings(b, pair(c.Header))
+	return wire.AppendBytes(b, c.Body)
+}
+
+// pair is a header as names and values in turn, in the order of the names.
+func pair(header map[string][]string) []string {
 	var lines []string
-	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
-		for _, v := range c.Header[name] {
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		for _, v := range header[name] {
 			lines = append(lines, name, v)
 		}
 	}
-	b := wire.AppendString(make([]byte, 0, 4096+len(c.Body)), c.URL)
-	b = wire.AppendStrings(b, lines)
-	return wire.AppendBytes(b, c.Body)
+	return lines
+}
+
+// unpair is the opposite of pair; nil for none.
+func unpair(lines []string) (header map[string][]string, ok bool) {
+	if len(lines)%2 != 0 {
+		return nil, false
+	}
+	for i := 0; i < len(lines); i += 2 {
+		if header == nil {
+			header = map[string][]string{}
+		}
+		header[lines[i]] = append(header[lines[i]], lines[i+1])
+	}
+	return header, true
 }
