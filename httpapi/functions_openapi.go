@@ -53,7 +53,7 @@ func moved(schema any, base string) any {
 				if inside, ok := strings.CutPrefix(ref, "#"); ok {
 					s[word] = base + inside
 				}
-			case "const", "enum", "default", "example", "examples": // values, not schemas
+			case "const", "enum", "default", "examples": // values, not schemas
 			case "properties", "patternProperties", "$defs":
 				if named, ok := v.(map[string]any); ok {
 					for name := range named {
