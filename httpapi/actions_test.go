@@ -142,6 +142,7 @@ func TestActionFailures(t *testing.T) {
 		{"slow", "5", `{"error":{"code":"execution_timeout","message":"The action took too long"}}`, 504},
 		{"panic", "", `{"error":{"code":"action_script_runtime_error","message":"*"}}`, 500},
 		{"output", "", `{"error":{"code":"action_script_runtime_error","message":"*"}}`, 500},
+		{"lost", "", `{"error":{"code":"action_script_failure","message":"page 7 not found"}}`, 500},
 		{"other", "", `{"error":{"code":"action_script_failure","message":"there is no more paper"}}`, 500},
 	} {
 		a := w.trigger("fail", failure{tt.kind}).want(tt.status, tt.body)

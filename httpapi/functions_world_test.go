@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tieline/tieline"
 	"github.com/tieline/tieline/functions"
 	"github.com/tieline/tieline/store"
 	"github.com/tieline/tieline/storetest"
@@ -94,6 +95,8 @@ func faults() *functions.Function {
 			return nil, ctx.Err()
 		case "panic":
 			panic("s3cret-panic")
+		case "lost":
+			return nil, fmt.Errorf("page 7 %w", tieline.ErrNotFound)
 		case "input":
 			return nil, &functions.InputError{Err: errors.New("nobody is called that")}
 		case "output":
