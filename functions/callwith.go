@@ -103,7 +103,7 @@ func (f *Functions) join(ctx context.Context, a order) (*hold, entry, record.Fun
 // endCall writes what became of a call, if that is to be kept.
 func (f *Functions) endCall(ctx context.Context, h *hold, out json.RawMessage, err error) error {
 	write := func(ctx context.Context) error {
-		return h.write(ctx, func(next *entry) error { return f.over(next, h.content, out, err) })
+		return h.last(ctx, func(next *entry) error { return f.over(next, h.content, out, err) })
 	}
 	if err != nil {
 		kind := KindOf(err)
