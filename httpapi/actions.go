@@ -14,7 +14,7 @@ import (
 
 const (
 	patternAction = `^[a-zA-Z0-9._-]+$`
-	maxActionTry  = 5 // of x-max-retries
+	maxRerun      = 5 // of x-max-retries
 )
 
 func (s *server) actionRoutes() []route {
@@ -60,7 +60,7 @@ func (a *action) readHeader(o *object) {
 	async, _ := o.optionalText("x-async", trueOrFalse)
 	a.async = async == "true"
 	if retries, _ := o.optionalText("x-max-retries"); retries != "" {
-		number(o, "x-max-retries", 0, maxActionTry, 0) // how often it is tried is the function's to say
+		number(o, "x-max-retries", 0, maxRerun, 0) // how often it is tried is the function's to say
 	}
 	a.key, _ = o.optionalText("idempotency-key", maxLength(maxName))
 }

@@ -131,7 +131,7 @@ func TestActionInputThatDoesNotFit(t *testing.T) {
 // Every kind of failure has its answer, and texts of providers and of bugs stay here.
 func TestActionFailures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t).acting()
+	w := newWorld(t).acting(slow())
 	for _, tt := range []struct {
 		kind, after, body string
 		status            int
@@ -139,7 +139,6 @@ func TestActionFailures(t *testing.T) {
 		{"refused", "", `{"error":{"code":"script_http_error","message":"The provider refused what the action asked for","payload":{"status":404}}}`, 424},
 		{"busy", "77", `{"error":{"code":"action_unavailable","message":"The action could not be carried out for now"}}`, 503},
 		{"broken", "3600", `{"error":{"code":"action_unavailable","message":"*"}}`, 503},
-		{"slow", "5", `{"error":{"code":"execution_timeout","message":"The action took too long"}}`, 504},
 		{"panic", "", `{"error":{"code":"action_script_runtime_error","message":"*"}}`, 500},
 		{"output", "", `{"error":{"code":"action_script_runtime_error","message":"*"}}`, 500},
 		{"lost", "", `{"error":{"code":"action_script_failure","message":"page 7 not found"}}`, 500},
@@ -152,6 +151,9 @@ func TestActionFailures(t *testing.T) {
 		if id := a.Header().Get("X-Request-Id"); !strings.Contains(w.log.String(), `msg="action failed" request_id=`+id) {
 			t.Errorf("%s: the log has %s", tt.kind, w.log)
 		}
+	}
+	if a := w.trigger("slow", failure{}).want(504, `{"error":{"code":"execution_timeout","message":"The action took too long"}}`); a.Header().Get("Retry-After") != "5" {
+		t.Errorf("slow: Retry-After is %q", a.Header().Get("Retry-After"))
 	}
 	w.api.Close()
 	a := w.trigger("fail", failure{"call"}).want(503, `{"error":{"code":"action_unavailable","message":"*"}}`)

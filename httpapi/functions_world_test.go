@@ -90,9 +90,6 @@ func faults() *functions.Function {
 			return nil, fmt.Errorf("s3cret: %w", &functions.RefusedError{Status: 429, RetryAfter: 77 * time.Second})
 		case "broken":
 			return nil, &functions.RefusedError{Status: 500, RetryAfter: 48 * time.Hour}
-		case "slow":
-			<-ctx.Done()
-			return nil, ctx.Err()
 		case "panic":
 			panic("s3cret-panic")
 		case "lost":
@@ -105,7 +102,15 @@ func faults() *functions.Function {
 			return nil, call.Get(ctx, "/thing?q=s3cret", nil)
 		}
 		return nil, errors.New("there is no more paper")
-	}, functions.Options{Timeout: 50 * time.Millisecond})
+	}, functions.Options{})
+}
+
+// slow takes longer than it may.
+func slow() *functions.Function {
+	return functions.Define("slow", func(ctx context.Context, _ *functions.Call, _ failure) (any, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}, functions.Options{Timeout: time.Millisecond})
 }
 
 // work lets runs that were accepted happen until the test ends.
