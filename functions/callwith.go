@@ -27,7 +27,8 @@ var errCallAt = errors.New("a call is made at once: it has no RunOptions.At")
 // is gone.
 //
 // What is temporary ([Temporary]), wants the user, or does not fit is not kept: the
-// next call with the key tries again. A failure of another call is a [RunError].
+// next call with the key tries again. That of a run of [Functions.Start], or of a call
+// that Work had to take over, is. A failure of another call is a [RunError].
 func (f *Functions) CallWith(ctx context.Context, to Target, name string, input json.RawMessage, o RunOptions) (json.RawMessage, error) {
 	if o == (RunOptions{}) {
 		return f.Call(ctx, to, name, input)
