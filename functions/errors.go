@@ -111,6 +111,27 @@ func (e *RunError) Is(target error) bool {
 	}
 }
 
+// returnedError is an error that a function returned, as opposed to one of what is
+// around it.
+type returnedError struct{ error }
+
+func (e *returnedError) Unwrap() error { return e.error }
+
+// Returned is the text of the error that a function returned, now or in the run that
+// err tells of. It is not ok if err is not the function's but, say, the Store's, whose
+// text is nothing for callers.
+func Returned(err error) (text string, ok bool) {
+	var run *RunError
+	var returned *returnedError
+	switch {
+	case errors.As(err, &run):
+		return run.Text, true
+	case errors.As(err, &returned):
+		return returned.Error(), true
+	}
+	return "", false
+}
+
 // InputError says what of an input does not fit. It is an ErrInput.
 type InputError struct {
 	// Err lists the faults, each with its path (RFC 6901).
