@@ -146,7 +146,7 @@ func (e *InputError) Unwrap() []error { return []error{ErrInput, e.Err} }
 
 // BugError is a failure of the function itself. It is an ErrBug.
 type BugError struct {
-	// Err is what it returned or panicked with.
+	// Err is what is wrong; a [*PanicError] if it panicked.
 	Err error
 	// Stack is where it panicked; empty if it did not.
 	Stack string
@@ -157,6 +157,21 @@ func (e *BugError) Error() string { return ErrBug.Error() + ": " + e.Err.Error()
 
 // Unwrap returns ErrBug and the cause.
 func (e *BugError) Unwrap() []error { return []error{ErrBug, e.Err} }
+
+// PanicError is a panic of a function. Its text does not have the value, which can be
+// anything the function had at hand; texts of errors are logged and kept.
+type PanicError struct {
+	Value any
+}
+
+// Error says that there was a panic.
+func (e *PanicError) Error() string { return "it panicked" }
+
+// Unwrap returns the value if that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
 
 // RefusedError is an answer of the provider that is no success. It is an ErrRefused
 // unless it is [RefusedError.Temporary].
