@@ -22,6 +22,8 @@ var apartFromDialect = map[string]string{
 	"facebook: token_repeated_params":                 "the same",
 	"figma: body_format":                              "the exchange is a form since the vendor moved it to another host",
 	"figma: token_query_params":                       "the same",
+	"figjam: body_format":                             "the same",
+	"figjam: token_query_params":                      "the same",
 	"jobber: token_param_names.redirect_uri":          "the standard request has it, and the vendor's documentation says nothing against it",
 	"mercury: client_auth":                            "the entry is for clients with a secret (docs.mercury.com, Obtain the tokens)",
 	"mercury: token_param_names.client_id":            "the same",
