@@ -2,15 +2,13 @@ module github.com/tieline/tieline/mcp
 
 go 1.26.0
 
-replace github.com/tieline/tieline => ../
-
 require (
+	github.com/google/jsonschema-go v0.4.3
 	github.com/modelcontextprotocol/go-sdk v1.8.0
-	github.com/tieline/tieline v0.0.0-00010101000000-000000000000
+	github.com/tieline/tieline v0.0.0
 )
 
 require (
-	github.com/google/jsonschema-go v0.4.3 // indirect
 	github.com/segmentio/asm v1.1.3 // indirect
 	github.com/segmentio/encoding v0.5.4 // indirect
 	github.com/yosida95/uritemplate/v3 v3.0.2 // indirect
@@ -20,3 +18,5 @@ require (
 	golang.org/x/time v0.15.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
+
+replace github.com/tieline/tieline => ../
