@@ -70,6 +70,9 @@ func TestBadInput(t *testing.T) {
 	if text, failed := c.call("find", args{"input": args{"name": "x", "and": []any{args{"name": "y"}}}}); failed || text != `{"output":1}` || runs != 1 {
 		t.Errorf("%s; %d runs", text, runs)
 	}
+	if w.log.String() != "" {
+		t.Errorf("what callers do wrong is logged:\n%s", w.log)
+	}
 }
 
 var errPrivate = errors.New("select * from customers at 10.0.0.7")
@@ -246,6 +249,9 @@ func TestCancellation(t *testing.T) {
 		if err := <-answer; !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: the call ended by %v", name, err)
 		}
+	}
+	if w.log.String() != "" {
+		t.Errorf("a call that was given up is logged:\n%s", w.log)
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/tieline/tieline/functions"
 	"github.com/tieline/tieline/mcp"
+	"github.com/tieline/tieline/store"
 )
 
 func wantNames(t *testing.T, c *client, want ...string) {
@@ -88,27 +90,47 @@ func TestChoiceOfConnections(t *testing.T) {
 	}
 }
 
+// answers is a function whose output is text.
+func answers[In any](text, description string) *functions.Function {
+	return functions.Define("find", func(_ context.Context, call *functions.Call, _ In) (string, error) {
+		return text + " " + call.Connection.ID, nil
+	}, functions.Options{Description: description})
+}
+
 func TestFunctionsThatDiffer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.give("alice", at("crm", "a"), at("erp", "b"), at("erp", "c"), at("mail", "d"))
-	named := functions.Define("find", func(_ context.Context, call *functions.Call, _ struct{}) (string, error) {
-		return "crm " + call.Connection.ID, nil
-	}, functions.Options{Description: "Finds a person."})
-	other := functions.Define("find", func(_ context.Context, call *functions.Call, _ struct{}) (string, error) {
-		return "other " + call.Connection.ID, nil
-	}, functions.Options{Description: "Finds a parcel."})
-	s := w.serverOf(nil, functions.Config{Integrations: map[string][]*functions.Function{"crm": {named}, "erp": {other}}})
+	number := functions.Define("find", func(context.Context, *functions.Call, struct{}) (int, error) { return 0, nil }, functions.Options{Description: "Finds."})
+	one := answers[struct{}]("one", "Finds.")
+	for name, test := range map[string]struct {
+		other *functions.Function
+		want  []string
+	}{
+		"only in what they do":  {answers[struct{}]("other", "Finds."), []string{"find"}},
+		"in their descriptions": {answers[struct{}]("other", "Finds a parcel."), []string{"find_crm", "find_erp"}},
+		"in their inputs":       {answers[query]("other", "Finds."), []string{"find_crm", "find_erp"}},
+		"in their outputs":      {number, []string{"find_crm", "find_erp"}},
+	} {
+		s := w.serverOf(nil, functions.Config{Integrations: map[string][]*functions.Function{"crm": {one}, "erp": {test.other}}})
+		if got := w.client(s, nil, "").names(); !slices.Equal(got, test.want) {
+			t.Errorf("%s: tools are %q", name, got)
+		}
+	}
+	s := w.serverOf(nil, functions.Config{Integrations: map[string][]*functions.Function{"crm": {one}, "erp": {answers[query]("other", "Finds.")}}})
 	c := w.client(s, nil, "")
-	wantNames(t, c, "find_crm", "find_erp")
-	if text, failed := c.call("find_crm", nil); failed || text != `{"output":"crm a"}` {
-		t.Error(text)
-	}
-	if text, failed := c.call("find_erp", args{"connection": "erp/c"}); failed || text != `{"output":"other c"}` {
-		t.Error(text)
-	}
-	if text, failed := c.call("find_erp", args{"connection": "crm/a"}); !failed {
-		t.Error(text)
+	for _, test := range []struct {
+		tool string
+		args any
+		want string
+	}{
+		{"find_crm", nil, `{"output":"one a"}`},
+		{"find_erp", args{"connection": "erp/c"}, `{"output":"other c"}`},
+		{"find_erp", args{"connection": "crm/a"}, "The arguments do not fit: /connection has to be one of: erp/b, erp/c"},
+	} {
+		if text, _ := c.call(test.tool, test.args); text != test.want {
+			t.Errorf("%s: %s, want %s", test.tool, text, test.want)
+		}
 	}
 }
 
@@ -140,6 +162,11 @@ func TestOwnTools(t *testing.T) {
 	}
 	c := w.client(s, nil, "")
 	wantNames(t, c, "owner", "first", "second")
+	_, err := c.ListTools(t.Context(), &sdk.ListToolsParams{Cursor: "none"})
+	var answer *jsonrpc.Error
+	if !errors.As(err, &answer) || answer.Code != jsonrpc.CodeInvalidParams {
+		t.Errorf("a cursor that is none: %v", err)
+	}
 	if text, _ := c.call("second", nil); text != "own" {
 		t.Error(text)
 	}
@@ -159,12 +186,39 @@ func TestListIsPrivate(t *testing.T) {
 	}
 }
 
+// One integration that is gone, or cannot be read, does not take the others with it.
 func TestIntegrationIsGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.give("alice", at("crm", "a"), at("erp", "b"))
+	w.users["alice"] = append(w.users["alice"], at("gone", "c"))
+	row, err := store.GetUnique(t.Context(), w.store, "integration", "erp")
+	w.must(err)
+	row.Data = []byte("damaged")
+	_, err = w.store.Put(t.Context(), row)
+	w.must(err)
+	c := w.client(w.server(nil, whose("owner")), nil, "")
+	wantNames(t, c, "owner")
+	if text, failed := c.call("owner", nil); failed || text != `{"connection":"crm/a","limit":0}` {
+		t.Error(text)
+	}
+	if log := w.log.String(); !strings.Contains(log, "it cannot be read\" integration=erp") || strings.Contains(log, "gone") {
+		t.Errorf("the log is\n%s", log)
+	}
+}
+
+// A Store that fails is no reason to say that there are no tools.
+func TestStoreFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
 	w.give("alice", at("crm", "a"))
-	w.users["alice"] = append(w.users["alice"], at("gone", "b"))
-	wantNames(t, w.client(w.server(nil, whose("owner")), nil, ""), "owner")
+	c := w.client(w.server(nil, whose("owner")), nil, "")
+	w.must(w.store.Close())
+	_, err := c.ListTools(t.Context(), nil)
+	var answer *jsonrpc.Error
+	if !errors.As(err, &answer) || answer.Code != jsonrpc.CodeInternalError || strings.Contains(answer.Message, "closed") {
+		t.Errorf("ListTools = %v", err)
+	}
 }
 
 func TestChanged(t *testing.T) {
@@ -190,6 +244,28 @@ func TestChanged(t *testing.T) {
 	for of, c := range clients {
 		<-heard[of]
 		wantNames(t, c, "owner")
+		if _, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "tieline-nobody"}); err == nil {
+			t.Error("a tool that is there for the notification can be called")
+		}
+	}
+}
+
+// What the application says of the SDK's server holds.
+func TestServerOptions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.give("alice", at("crm", "a"))
+	capabilities := &sdk.ServerCapabilities{Completions: &sdk.CompletionCapabilities{}}
+	s := w.server(func(o *mcp.Options) {
+		o.Server.Instructions, o.Server.Capabilities = "Be kind.", capabilities
+		o.Implementation.Name = "own"
+	}, whose("owner"))
+	got := w.client(s, nil, "2025-11-25").InitializeResult()
+	if got.Instructions != "Be kind." || got.ServerInfo.Name != "own" || got.Capabilities.Completions == nil || got.Capabilities.Tools == nil {
+		t.Errorf("the server says %s", asJSON(t, got))
+	}
+	if capabilities.Tools != nil {
+		t.Error("the application's own value was changed")
 	}
 }
 

@@ -84,6 +84,7 @@ var two = []Connection{{Target: functions.Target{Integration: "crm", Connection:
 func TestInputSchemas(t *testing.T) {
 	t.Parallel()
 	const from = `"from":{"city":"x"},"to":{"city":"y"}`
+	open := functions.Info{Input: json.RawMessage(`{"type": "object", "properties": {"a": {"type": "string"}}}`)}
 	for name, test := range map[string]struct {
 		info    functions.Info
 		wrapped bool
@@ -94,49 +95,62 @@ func TestInputSchemas(t *testing.T) {
 		"no fields":        {infoOf[struct{}, string](t), false, `{}`, `{"a":1}`},
 		"refers to itself": {infoOf[order, string](t), true, `{` + from + `,"via":[{` + from + `}]}`, `{` + from + `,"via":[{"from":1}]}`},
 		"has connection":   {infoOf[call, string](t), true, `{"connection":"x"}`, `{}`},
+		"more is allowed":  {open, true, `{"connection":1}`, `{"a":1}`},
 		"a pointer":        {infoOf[*order, string](t), true, `{` + from + `,"via":[{` + from + `}]}`, `1`},
 		"a map":            {infoOf[map[string]int, string](t), true, `{"connection":1}`, `{"a":"b"}`},
 		"a list":           {infoOf[[]trip, string](t), true, `[{"zeal":"z",` + from + `}]`, `[{}]`},
 		"a string":         {infoOf[string, string](t), true, `"x"`, `1`},
-		"anything":         {infoOf[any, string](t), true, `null`, ``},
+		"anything":         {infoOf[any, string](t), true, `null`, `1,"other":1`},
 	} {
-		one := &tool{info: test.info, choices: two[:1]}
-		if one.wrapsInput() != test.wrapped {
-			t.Errorf("%s: wrapped is %v", name, !test.wrapped)
-		}
-		for _, tool := range []*tool{one, {info: test.info, choices: two}} {
-			arguments := func(input, connection string) string {
-				var members []string
-				if len(tool.choices) > 1 && connection != "" {
-					members = append(members, `"connection":"`+connection+`"`)
-				}
-				if test.wrapped {
-					members = append(members, `"input":`+input)
-				} else if inner := strings.Trim(input, "{}"); inner != "" {
-					members = append(members, input[1:len(input)-1])
-				}
-				return "{" + strings.Join(members, ",") + "}"
+		for n := range 2 {
+			s := &shape{t: t, tool: tool{info: test.info, choices: two[:n+1]}, name: name}
+			if s.wrapsInput() != test.wrapped {
+				t.Errorf("%s: wrapped is %v", name, !test.wrapped)
 			}
-			schema, right := tool.inputSchema(), arguments(test.input, "crm/b")
-			if !accepts(t, schema, right) {
-				t.Errorf("%s: %s does not accept %s", name, schema, right)
-			}
-			to, input, err := tool.arguments(json.RawMessage(right))
-			if want := tool.choices[len(tool.choices)-1].Target; err != nil || to != want || string(input) != test.input {
+			s.want(test.input, "crm/b", true)
+			s.want(test.wrong, "crm/b", false)
+			to, input, err := s.arguments(s.args(test.input, "crm/b"))
+			if err != nil || to != two[n].Target || string(input) != test.input {
 				t.Errorf("%s: %s for %v, %v", name, input, to, err)
 			}
-			if test.wrong != "" && accepts(t, schema, arguments(test.wrong, "crm/b")) {
-				t.Errorf("%s: %s accepts %s", name, schema, test.wrong)
+			if n > 0 {
+				s.want(test.input, "crm/c", false)
+				s.want(test.input, "", false)
 			}
-			if len(tool.choices) == 1 {
-				continue
-			}
-			for _, other := range []string{"crm/c", ""} {
-				if accepts(t, schema, arguments(test.input, other)) {
-					t.Errorf("%s: %s accepts the connection %q", name, schema, other)
-				}
+			if text := string(s.inputSchema()); test.wrapped && (accepts(t, s.inputSchema(), `{"connection":"crm/b"}`) || strings.Contains(text, "$schema")) {
+				t.Errorf("%s: the schema is %s", name, text)
 			}
 		}
+	}
+}
+
+// shape is a tool whose arguments are tried out.
+type shape struct {
+	tool
+	t    *testing.T
+	name string
+}
+
+// args are the arguments with an input, and with a connection if it is not "" and there
+// is a choice.
+func (s *shape) args(input, connection string) json.RawMessage {
+	var members []string
+	if len(s.choices) > 1 && connection != "" {
+		members = append(members, `"connection":"`+connection+`"`)
+	}
+	if s.wrapsInput() {
+		members = append(members, `"input":`+input)
+	} else if inner := input[1 : len(input)-1]; inner != "" {
+		members = append(members, inner)
+	}
+	return json.RawMessage("{" + strings.Join(members, ",") + "}")
+}
+
+func (s *shape) want(input, connection string, accepted bool) {
+	s.t.Helper()
+	args := string(s.args(input, connection))
+	if accepts(s.t, s.inputSchema(), args) != accepted {
+		s.t.Errorf("%s: %s accepts %s: %v", s.name, s.inputSchema(), args, !accepted)
 	}
 }
 
@@ -170,7 +184,7 @@ func TestOrderStays(t *testing.T) {
 	info := infoOf[trip, string](t)
 	schema := (&tool{info: info, choices: two}).inputSchema()
 	const want = `"properties":{"connection":{"type":"string","description":"Which connection to use.","enum":["crm/a","crm/b"]},"zeal":{"type":"string"},"from":`
-	if !strings.Contains(string(schema), want) || !strings.Contains(string(schema), `"required":["connection","zeal","from","to"]`) {
+	if !strings.Contains(string(schema), want) || !strings.Contains(string(schema), `"required":["connection","zeal","from","to"]`) || strings.Contains(string(schema), `"properties":{"zeal"`) {
 		t.Errorf("the schema is %s", schema)
 	}
 	if schema := (&tool{info: info, choices: two[:1]}).inputSchema(); string(schema) != string(info.Input) {
@@ -180,14 +194,23 @@ func TestOrderStays(t *testing.T) {
 
 func TestArgumentsThatAreNone(t *testing.T) {
 	t.Parallel()
-	tool := &tool{info: infoOf[place, string](t), choices: two}
+	several := &tool{info: infoOf[place, string](t), choices: two}
+	for _, args := range []string{``, `null`} {
+		if _, input, err := (&tool{info: several.info, choices: two[:1]}).arguments(json.RawMessage(args)); err != nil || string(input) != "{}" {
+			t.Errorf("%q: %s, %v", args, input, err)
+		}
+	}
 	for _, args := range []string{`[]`, `"x"`, `{`, `{"connection"`, `{"connection":"crm/a","connection":"crm/b"}`} {
-		if to, _, err := tool.arguments(json.RawMessage(args)); err == nil {
+		if to, _, err := several.arguments(json.RawMessage(args)); err == nil {
 			t.Errorf("%s: %v", args, to)
 		}
 	}
+	wrapped := &tool{info: infoOf[string, string](t), choices: two[:1]}
+	if _, input, err := wrapped.arguments(json.RawMessage(`{"input":"x","input":"y"}`)); err == nil {
+		t.Errorf("the input came twice: %s", input)
+	}
 	// What came twice is for the function's own schema to refuse.
-	_, input, err := tool.arguments(json.RawMessage(`{"city":"x","connection":"crm/a","city":"y"}`))
+	_, input, err := several.arguments(json.RawMessage(`{"city":"x","connection":"crm/a","city":"y"}`))
 	if err != nil || string(input) != `{"city":"x","city":"y"}` {
 		t.Errorf("%s, %v", input, err)
 	}

@@ -125,10 +125,11 @@ const nobody = "tieline-nobody"
 // Changed tells the clients of this process that their tools may have changed; they
 // list them again if they want to. Call it when connections come and go.
 func (s *Server) Changed() {
-	// The SDK tells of tools that are added and removed, and of nothing else.
+	// The SDK tells of tools that are added or replaced, and of nothing else.
 	s.AddTool(&sdk.Tool{Name: nobody, InputSchema: map[string]any{"type": "object"}},
-		func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) { return nil, errNoTool })
-	s.RemoveTools(nobody)
+		func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+			return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: errNoTool.Error()}
+		})
 }
 
 // receive answers for the tools that are functions.

@@ -77,9 +77,7 @@ func (s *Server) functionsOf(ctx context.Context, integration string) ([]functio
 
 // internal logs an error, and is what is answered instead of it.
 func (s *Server) internal(ctx context.Context, text string, err error) error {
-	if ctx.Err() == nil {
-		s.log.LogAttrs(ctx, slog.LevelError, text, errorAttr(err))
-	}
+	s.log.LogAttrs(ctx, slog.LevelError, text, errorAttr(err))
 	return errInternal("the server could not find out which tools there are; try again later")
 }
 

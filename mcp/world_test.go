@@ -29,6 +29,7 @@ const callback = "http://127.0.0.1/callback"
 type world struct {
 	*tieline.Client
 	t        testing.TB
+	store    *store.Memory
 	provider *providertest.Server
 	log      *lockedBuffer
 
@@ -56,7 +57,7 @@ func (l *lockedBuffer) String() string {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
-		t: t, log: &lockedBuffer{}, users: map[string][]mcp.Connection{},
+		t: t, store: &store.Memory{}, log: &lockedBuffer{}, users: map[string][]mcp.Connection{},
 		provider: providertest.New(t, providertest.Options{TokenLifetime: time.Hour, RedirectURIs: []string{callback}}),
 	}
 	catalog, problems := tieline.LoadCatalog(tieline.CatalogFile{Name: "test.yaml", Data: w.provider.ProvidersYAML()})
@@ -66,7 +67,7 @@ func newWorld(t testing.TB) *world {
 	keys, err := tieline.ParseKeyring(tieline.GenerateKey())
 	w.must(err)
 	w.Client, err = tieline.New(tieline.Config{
-		Store: &store.Memory{}, Keys: keys, Providers: catalog, CallbackURL: callback, MaxStale: -1,
+		Store: w.store, Keys: keys, Providers: catalog, CallbackURL: callback, MaxStale: -1,
 		Outbound: tieline.Outbound{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 		Refresh:  tieline.RefreshPolicy{Confirm: time.Millisecond},
 	})
