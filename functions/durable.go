@@ -99,7 +99,7 @@ func (cfg Config) durable() (*durable, error) {
 	check("Concurrency", d.concurrency > 0)
 	check("MaxBytes", d.maxBytes > 0)
 	if (cfg.Store == nil) != (cfg.Keys == nil) {
-		errs = append(errs, errors.New("Store and Keys are given together or not at all"))
+		errs = append(errs, errors.New("one of Store and Keys is missing"))
 	}
 	return d, errors.Join(errs...)
 }
