@@ -16,8 +16,8 @@
 // APIs behind it do not. A function that differs between integrations, in its
 // description or in a schema, is a tool for each, with the key of the integration at the
 // end: contacts_list_crm. Names of more than 64 bytes are cut, and they, and names that
-// would be the same as another one, end in eight digits of the function's own name's
-// hash.
+// would be the same as another one, end in eight digits of a hash of the function's
+// name.
 //
 // # Connections
 //

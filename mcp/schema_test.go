@@ -35,7 +35,7 @@ type call struct {
 }
 
 // infoOf describes a function of two types.
-func infoOf[In, Out any](t *testing.T) functions.Info {
+func infoOf[In, Out any](t testing.TB) functions.Info {
 	t.Helper()
 	keys, err := tieline.ParseKeyring(tieline.GenerateKey())
 	if err != nil {

@@ -40,8 +40,10 @@ type Options struct {
 	// Annotations are hints about tools, by the function's name: that it only reads,
 	// that it can be repeated. Default: none.
 	Annotations map[string]*sdk.ToolAnnotations
-	// ReconnectURL is where the user of a connection can authorize again, such as a
-	// page with a connect session. Default: the tool says no more than that they have to.
+	// ReconnectURL is where the user of a connection can authorize again. The model reads
+	// it, and whoever keeps its conversations: better a page of the application's that
+	// finds out who the user is, than one with a connect session in its URL. Default: the
+	// tool says no more than that they have to.
 	ReconnectURL func(ctx context.Context, to functions.Target) (string, error)
 	// Explain is what a model is told of an error of a function's own
 	// ([functions.KindFailed]); "" is nothing. Default: nothing.
