@@ -42,7 +42,7 @@ bench: ## benchmarks, with ratios to floors measured in the same run
 	go test -run '^$$' -bench . -benchmem -timeout 1h . ./store ./store/sqlite ./storetest
 	cd store/postgres && go test -run '^$$' -bench . -benchmem -timeout 1h .
 
-generate: ## the generated form of the catalog
+generate: ## the generated form of the catalog, and the list of providers
 	go generate ./catalog
 
 examples: ## run the examples that need nothing

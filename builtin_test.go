@@ -18,7 +18,7 @@ import (
 )
 
 // minServices is what may never be fallen behind.
-const minServices = 50
+const minServices = 420
 
 // lifeAtProvider is how far a connection came at a provider of the catalog.
 type lifeAtProvider struct {

@@ -7,13 +7,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
-	"io"
 	"math/big"
 	"net/http"
-	"net/url"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/tieline/tieline/providertest"
@@ -37,14 +32,14 @@ func oauthEntries() []modeEntry {
   token_url: https://vendor.test/access
   proxy: {base_url: https://api.vendor.test}
 `},
-		{name: "oauth2-par", mode: ModeOAuth2, ask: []string{"unknown", "token"}, renew: "refresh", newline: oauthNewline, yaml: `
+		{name: "oauth2-par", mode: ModeOAuth2, ask: []string{"par", "token"}, renew: "refresh", newline: oauthNewline, yaml: `
   authorization_url: https://vendor.test/authorize
   token_url: https://vendor.test/token
   pushed_authorization_url: https://vendor.test/par
   client_auth: private_key_jwt
   revocation: {url: https://vendor.test/revoke}
   proxy: {base_url: https://api.vendor.test}
-`, in: func(in *providertest.Inputs) { in.ClientSecret = rsaPEM() }, plays: pushed},
+`, plays: revocable},
 		{name: "outbound", mode: ModeOAuth2, ask: []string{"token"}, renew: "refresh", newline: oauthNewline, yaml: `
   installation: outbound
   token_url: https://vendor.test/installations/${connectionConfig.installation.uuid}/token
@@ -223,46 +218,6 @@ func signedEntries() []modeEntry {
 			in.Config["region"], in.Credentials["region"] = "eu-west-1", "eu-west-1"
 		}},
 	}
-}
-
-// pushed plays RFC 9126, and a token endpoint that gives a grant to who pushed.
-func pushed(w *modeWorld) {
-	var mu sync.Mutex
-	var state string
-	n := 0
-	w.provider.Override.Other = func(r *http.Request, body []byte) (int, any) {
-		form, _ := url.ParseQuery(string(body))
-		switch r.URL.Path {
-		case "/revoke":
-			return http.StatusOK, nil
-		case "/par":
-			mu.Lock()
-			defer mu.Unlock()
-			state = form.Get("state")
-			return http.StatusCreated, map[string]any{"request_uri": "urn:example:pushed", "expires_in": 60}
-		}
-		return 0, nil
-	}
-	w.provider.Override.Authorize = func(u *url.URL) (url.Values, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if u.Query().Get("request_uri") != "urn:example:pushed" {
-			return nil, io.ErrUnexpectedEOF
-		}
-		return url.Values{"state": {state}, "code": {"code-of-the-user"}}, nil
-	}
-	grant := func(_ *http.Request, form url.Values) (int, any) {
-		if strings.Count(form.Get("client_assertion"), ".") != 2 {
-			return http.StatusUnauthorized, map[string]any{"error": "invalid_client"}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		n++
-		access := fmt.Sprintf("access-of-a-grant-%d", n)
-		return http.StatusOK, map[string]any{"access_token": access, "refresh_token": "refresh-of-a-grant", "expires_in": 3600, "token_type": "bearer"}
-	}
-	w.provider.Override.Token, w.provider.Override.Refresh = grant, grant
-	w.provider.Override.API = func(*http.Request) (int, any) { return http.StatusOK, map[string]any{} }
 }
 
 // revocable plays RFC 7009.

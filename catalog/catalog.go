@@ -14,7 +14,7 @@ import (
 	"github.com/tieline/tieline/internal/pack"
 )
 
-//go:generate go run ./gen
+//go:generate go run ./cmd/catalog gen
 
 // The entries of all providers, resolved, as JSON. See [pack.Pack].
 var (

@@ -77,7 +77,26 @@ func (d *Dialect) invent() error {
 			d.in.Config[name] = v
 		}
 	}
+	d.followCallback()
 	return nil
+}
+
+// followCallback makes what is found in the callback fit what the callback has.
+func (d *Dialect) followCallback() {
+	for _, step := range d.discoveries("callback") {
+		for _, f := range findings(step) {
+			v, ok := d.learned[f.path]
+			if !ok {
+				continue
+			}
+			d.learned[f.name] = v
+			if re, err := regexp.Compile(f.pattern); err == nil && f.pattern != "" {
+				if m := re.FindStringSubmatch(v); len(m) > 1 {
+					d.learned[f.name] = m[1]
+				}
+			}
+		}
+	}
 }
 
 // declaredForUser tells whether the form asks for a field although the provider

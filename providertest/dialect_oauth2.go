@@ -51,8 +51,15 @@ func (d *Dialect) isRefresh(r *http.Request, body []byte) bool {
 
 // tokenParameters reads the request's parameters in the form the entry asks for.
 func (d *Dialect) tokenParameters(h *hit, format string) (url.Values, bool) {
-	if h.r.Method != http.MethodPost {
-		d.problem(h.role, "the method is %s, want POST", h.r.Method)
+	method := http.MethodPost
+	if m := d.own("refresh", "method"); m != "" && h.role == "refresh" {
+		method = m
+	}
+	if method == http.MethodGet {
+		format = "query"
+	}
+	if h.r.Method != method {
+		d.problem(h.role, "the method is %s, want %s", h.r.Method, method)
 	}
 	query := h.r.URL.Query()
 	want := h.url.Query()

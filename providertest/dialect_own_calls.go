@@ -25,10 +25,25 @@ func (d *Dialect) planVerify() {
 		d.routes = append(d.routes, route{
 			role: "verify", url: u, check: check, serve: func(h *hit) Answer { return d.triedOut(h, mapOf(v["expect"])) },
 			match: func(r *http.Request, body []byte) bool {
-				return r.Method == method && subset(u.Query(), r.URL.Query()) && (!d.shared(u) || alike(body, check["data"]))
+				if r.Method != method || !subset(u.Query(), r.URL.Query()) {
+					return false
+				}
+				return !d.shared(u) || alike(body, check["data"]) && (check["data"] != nil || d.carriesToken(r, body))
 			},
 		})
 	}
+}
+
+// carriesToken tells whether a request has a token that was issued, where it belongs.
+func (d *Dialect) carriesToken(r *http.Request, body []byte) bool {
+	for _, a := range d.grants.access {
+		v := d.newView(r, body)
+		v.token(a)
+		if len(d.placed(&hit{r: r, body: body}, v, d.placement())) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // ownCheck are the parts of a call that are compared as those of a verification

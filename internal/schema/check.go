@@ -21,8 +21,10 @@ type checker struct {
 	// trial counts attempts of which failure is not a fault.
 	trial int
 	// output: nil slices and maps were written as null, and their places are noted.
-	output bool
-	nulls  []null
+	// Then recheck says that what types say of themselves has not been looked at, for
+	// it is true only of what the nulls become.
+	output, recheck bool
+	nulls           []null
 }
 
 // null is a place in a text where null stands for something.

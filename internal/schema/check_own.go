@@ -6,8 +6,9 @@ import "slices"
 // each part of it.
 func (c *checker) own(n *node) bool {
 	o, b := n.own, c.peek()
-	if c.output && b == 'n' && n.ifNull != "" {
-		return c.mismatch(n, b) // what it becomes is checked
+	if c.output && o.form != nil {
+		c.recheck = true
+		return c.value(o.form)
 	}
 	t := typeOf(b)
 	if t == typeNone {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"math/big"
@@ -8,6 +9,16 @@ import (
 	"strings"
 	"testing"
 )
+
+// crate says a schema that its nil slice keeps to only when it is written as [].
+type crate struct {
+	Of    []int   `json:"of"`
+	Inner []crate `json:"inner,omitempty"`
+}
+
+func (crate) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type":"object","properties":{"of":{"type":"array","maxItems":1}}}`)
+}
 
 func TestEncode(t *testing.T) {
 	type inner struct {
@@ -28,6 +39,7 @@ func TestEncode(t *testing.T) {
 		{reflect.TypeFor[inner](), &inner{M: map[string][]byte{"<&>": nil}, P: new([]int)}, `{"L":[],"M":{"<&>":""},"P":null,"B":"","Any":null}`},
 		{reflect.TypeFor[[][]int](), [][]int{nil, {1}, nil}, `[[],[1],[]]`},
 		{reflect.TypeFor[[]int](), []int(nil), `[]`},
+		{reflect.TypeFor[crate](), crate{Inner: []crate{{}, {Of: []int{1}}}}, `{"of":[],"inner":[{"of":[]},{"of":[1]}]}`},
 		{reflect.TypeFor[*inner](), (*inner)(nil), `null`},
 		{reflect.TypeFor[any](), nil, `null`},
 		{reflect.TypeFor[any](), 1, `1`},
@@ -55,6 +67,8 @@ func TestEncodeErrors(t *testing.T) {
 		{reflect.TypeFor[few](), few{L: []int{1}}, "/n is missing", true},
 		{reflect.TypeFor[few](), few{L: []int{1}, N: 4}, "/n must be at most 3", true},
 		{reflect.TypeFor[even](), even(nil), "the value must have at least 2 items", true},
+		{reflect.TypeFor[crate](), crate{Inner: []crate{{Of: []int{1, 2}}}}, "/inner/0/of must have at most 1 item", true},
+		{reflect.TypeFor[crate](), crate{Of: []int{1, 2}}, "/of must have at most 1 item", true},
 		{reflect.TypeFor[few](), 1, "schema: encode int: need a value of type schema.few", false},
 		{reflect.TypeFor[few](), nil, "need a value of type schema.few", false},
 		{reflect.TypeFor[few](), (*few)(nil), "a nil pointer is no schema.few", false},
@@ -73,14 +87,18 @@ func TestDecode(t *testing.T) {
 		N int64
 		L []base
 		A any
+		O string `json:",omitempty"`
 	}
 	s := mustFor(t, reflect.TypeFor[target]())
-	v := target{N: 1, L: []base{{ID: "old", Name: "old"}}, A: "old"}
+	v := target{N: 1, L: []base{{ID: "old", Name: "old"}}, A: "old", O: "old"}
 	if err := s.Decode([]byte(`{"N":9007199254740993,"L":[{"id":"a","Name":"","Same":0}],"A":9007199254740993,"X":1}`), &v); err == nil || v.N != 1 {
 		t.Errorf("refused, and changed: %v, %+v", err, v)
 	}
 	if err := s.Decode([]byte(`{"N":9007199254740993,"L":[{"id":"a","Name":"","Same":0}],"A":[9007199254740993]}`), &v); err != nil {
 		t.Fatal(err)
+	}
+	if v.O != "" {
+		t.Errorf("what was there is still there: %+v", v)
 	}
 	if again, err := s.Encode(v); err != nil || string(again) != `{"N":9007199254740993,"L":[{"id":"a","Name":"","Same":0}],"A":[9007199254740993]}` {
 		t.Errorf("%s %v", again, err)

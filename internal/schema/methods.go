@@ -98,7 +98,7 @@ func (b *builder) methods(n *node, path string) bool {
 		case writes == byKind && reads == byKind:
 			form := &node{typ: t}
 			n.own.form = form
-			n.ifNull = b.kind(form, path)
+			form.ifNull = b.kind(form, path)
 		case writes == byJSON && reads == byJSON:
 			n.readsJSON = readsJSON(t)
 		case writes == byText && reads == byText:

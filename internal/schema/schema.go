@@ -107,7 +107,7 @@ func (s *Schema) Encode(v any) ([]byte, error) {
 	switch {
 	case len(c.errs) > 0:
 		return nil, c.errs
-	case len(c.nulls) == 0:
+	case len(c.nulls) == 0 && !c.recheck:
 		return data, nil
 	}
 	filled := fill(data, c.nulls)

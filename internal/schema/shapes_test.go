@@ -52,8 +52,7 @@ type (
 		U *uint8  `json:"u,string"`
 		F float64 `json:",string"`
 		B bool    `json:",string"`
-		//lint:ignore SA5008 a string in a string
-		S string `json:",string"`
+		S string  `json:",string"`
 		//lint:ignore SA5008 the option does nothing
 		L []int `json:",string"`
 	}

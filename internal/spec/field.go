@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Field describes one value that a person or the application supplies: a
@@ -113,7 +114,12 @@ var notSecretEndings = []string{
 // the name tells: "apiKey", "client_secret", "staffUserToken", but not
 // "tokenUrl" or "privateKeyId".
 func LooksSecret(name string) bool {
-	plain := strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
+	plain := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("_-. ", r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 	for _, end := range notSecretEndings {
 		if strings.HasSuffix(plain, end) {
 			return false

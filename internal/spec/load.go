@@ -64,12 +64,16 @@ func LoadOver(base Source, files ...File) (*Set, []Problem) {
 type Options struct {
 	Base    Source   // what entries may inherit from that is in none of the files
 	Overlay *Overlay // laid over the entries of the files, not over those of Base
+
+	// Inspect is called for every entry of the files whose alias, if it has one, leads
+	// somewhere, in the order of their names. Nil: nobody is told.
+	Inspect func(Written)
 }
 
 // Load is [Load] with options. An overlay that makes an entry unusable is left
 // out of it, and what was wrong is reported as doubtful, in the overlay's file.
 func (o Options) Load(files ...File) (*Set, []Problem) {
-	l := &loader{base: o.Base, overlay: o.Overlay, versions: map[string][]rawEntry{}, done: map[string]*resolution{}}
+	l := &loader{base: o.Base, overlay: o.Overlay, inspect: o.Inspect, versions: map[string][]rawEntry{}, done: map[string]*resolution{}}
 	var order []string
 	for i, f := range files {
 		if f.Name == "" {
@@ -100,6 +104,7 @@ func (o Options) Load(files ...File) (*Set, []Problem) {
 type loader struct {
 	base     Source
 	overlay  *Overlay
+	inspect  func(Written)
 	versions map[string][]rawEntry // of each name, in the order of the files
 	done     map[string]*resolution
 	problems []Problem
@@ -118,6 +123,9 @@ func (l *loader) entry(name string) *Entry {
 		at := raw.aliasAt()
 		l.problems = append(l.problems, Problem{File: at.file, Line: at.line, Column: at.col, Entry: name, Key: "alias", Severity: Rejected, Code: r.code, Message: r.reason})
 		return nil
+	}
+	if l.inspect != nil {
+		l.inspect(written(raw, withoutRemoved(r.pairs)))
 	}
 	e, problems := build(name, raw.at, withoutRemoved(r.pairs), r.dropped)
 	if first := slices.IndexFunc(r.pairs, func(p pair) bool { return p.overlay }); e == nil && first >= 0 {

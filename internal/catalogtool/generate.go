@@ -1,18 +1,10 @@
-// Command gen writes builtin.index and builtin.pack, the generated form of the
-// built-in provider catalog, from the YAML files in its directory providers. It is run by go generate in the
-// catalog directory, or from the root of the module:
-//
-//	go run ./catalog/gen
-//
-// It prints every problem of the files, and writes nothing when there is one:
-// the built-in catalog has none, not even doubtful ones.
-package main
+package catalogtool
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,23 +13,11 @@ import (
 	"github.com/tieline/tieline/internal/spec"
 )
 
-func main() {
-	dir := flag.String("dir", "", "the directory of the catalog; default: catalog, or the current one in it")
-	flag.Parse()
-	if err := run(*dir, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "gen:", err)
-		os.Exit(1)
-	}
-}
-
-// run generates the file in dir and writes problems to log.
-func run(dir string, log io.Writer) error {
-	if dir == "" {
-		dir = "."
-		if _, err := os.Stat("catalog/catalog.go"); err == nil {
-			dir = "catalog"
-		}
-	}
+// Generate writes builtin.index and builtin.pack, the generated form of the catalog in
+// dir, and the pages of its providers and of their evidence, from the YAML files in dir/providers. Problems go
+// to log, and nothing is written when there is one: the built-in catalog has none, not
+// even doubtful ones.
+func Generate(dir string, log io.Writer) error {
 	files, err := spec.ReadDir(os.DirFS(filepath.Join(dir, "providers")))
 	if err != nil {
 		return err
@@ -52,7 +32,16 @@ func run(dir string, log io.Writer) error {
 	if len(problems) > 0 {
 		return fmt.Errorf("%d problems; nothing was written", len(problems))
 	}
-	return write(filepath.Join(dir, "builtin.index"), filepath.Join(dir, "builtin.pack"), entries)
+	if err := write(filepath.Join(dir, "builtin.index"), filepath.Join(dir, "builtin.pack"), entries); err != nil {
+		return err
+	}
+	if err := WriteList(dir, files); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "..", filepath.FromSlash(ClaimsFile))); errors.Is(err, fs.ErrNotExist) {
+		return nil // a catalog of somebody else's
+	}
+	return WriteEvidence(dir, files)
 }
 
 // write packs the entries, unless the files have them already: another version of
