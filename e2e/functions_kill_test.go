@@ -170,7 +170,7 @@ func (w *countersWorld) kill(ctx context.Context) {
 // pause stops a process now and then, for so long that others take over what it has in
 // hand. Then it goes on as if nothing had happened.
 func (w *countersWorld) pause(ctx context.Context) {
-	for kill.CanPause && again(ctx, 2*takeOver) {
+	for kill.CanPause && again(ctx, takeOver) {
 		p := w.places[rand.IntN(len(w.places))]
 		p.mu.Lock()
 		kill.Pause(p.actor.cmd.Process, takeOver*3/2)

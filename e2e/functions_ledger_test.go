@@ -67,8 +67,15 @@ func (l *ledger) handler() http.Handler {
 	return mux
 }
 
-// linger takes as long as providers take, so that processes are killed in between.
-func linger() { time.Sleep(rand.N(40 * time.Millisecond)) }
+// linger takes as long as providers take, seldom long, so that there is much under way
+// when a process is killed or stopped.
+func linger() {
+	most := 40 * time.Millisecond
+	if rand.N(20) == 0 {
+		most = takeOver
+	}
+	time.Sleep(rand.N(most))
+}
 
 // begin notes an attempt, and moves the counter of its connection. A request that is
 // repeated on its way is one attempt.

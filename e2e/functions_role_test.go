@@ -30,7 +30,7 @@ const (
 	// tickEvery is how often the function on a schedule runs.
 	tickEvery = time.Second
 	// takeOver is how long after a process died another one stands in for it.
-	takeOver = 3 * time.Second
+	takeOver = 2 * time.Second
 )
 
 // scheduling is what a process needs to know to run functions.
