@@ -133,9 +133,13 @@ func (t *track) intervals(p *problemList) score {
 	for i, to := range points[1:] {
 		from := points[i]
 		// Whoever completed it was the last one who claimed it.
-		if a, tried := last[from.UnixMicro()]; !tried || !a.To.Equal(to) {
+		switch a, tried := last[from.UnixMicro()]; {
+		case !tried:
 			n.gaps++
-			p.add("after %v comes %v, but the last attempt was from %v to %v", from, to, a.From, a.To)
+			p.add("nobody tried the interval from %v to %v", from, to)
+		case !a.To.Equal(to):
+			n.gaps++
+			p.add("after %v comes %v, but the last attempt was one until %v", from, to, a.To)
 		}
 	}
 	n.doubled = max(claims, t.counted(points, p))
