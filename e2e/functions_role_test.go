@@ -16,8 +16,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/tieline/tieline"
 	"github.com/tieline/tieline/functions"
+	"github.com/tieline/tieline/queue"
+	"github.com/tieline/tieline/queue/river"
 )
 
 // counterProvider is the entry of the provider that the functions call.
@@ -40,6 +44,8 @@ type scheduling struct {
 	Connections int
 	// Naive is to do without package functions.
 	Naive bool
+	// River is the schema of a queue for wake-ups. Empty: none.
+	River string
 }
 
 func (s scheduling) connection(i int) string { return fmt.Sprintf("user-%03d", i) }
@@ -54,18 +60,22 @@ func (r role) openCounters() (*process, error) {
 	return r.open(func(c *tieline.Config) { c.Providers = catalog })
 }
 
-// functionsOf are the functions as a process has them.
-func (r role) functionsOf(p *process) (*functions.Functions, error) {
+// functionsOf are the functions as a process has them. The queue may be nil.
+func (r role) functionsOf(p *process, q queue.Queue) (*functions.Functions, error) {
 	keys, err := tieline.ParseKeyring(r.Key)
 	if err != nil {
 		return nil, err
+	}
+	poll := tickEvery / 4
+	if q != nil {
+		poll = takeOver // for what the dead had in hand
 	}
 	// What fails is tried again for as long as the test takes.
 	often := functions.Options{Attempts: 10_000}
 	scheduled := often
 	scheduled.Every = tickEvery
 	return functions.New(functions.Config{
-		Client: p.Client, Store: p.store, Keys: keys, TakeOver: takeOver, Poll: tickEvery / 4,
+		Client: p.Client, Store: p.store, Keys: keys, Queue: q, TakeOver: takeOver, Poll: poll,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Providers: map[string][]*functions.Function{"counter": {
 			functions.Define("tick", r.Scheduling.tick, scheduled),
@@ -152,22 +162,52 @@ func (r role) runFunctions(in io.Reader, out io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	var working sync.WaitGroup
-	if r.Scheduling.Naive {
-		working.Go(func() { naive{r.Scheduling, p}.work(ctx) })
-	} else {
-		fns, err := r.functionsOf(p)
+	work := func() { naive{r.Scheduling, p}.work(ctx) }
+	if !r.Scheduling.Naive {
+		q, closeQueue, err := r.openQueue(ctx)
 		if err != nil {
-			return errors.Join(err, p.close())
+			return err
 		}
-		working.Go(func() { _ = fns.Work(ctx) })
-		working.Go(func() { r.Scheduling.startRuns(ctx, fns) })
+		defer closeQueue()
+		fns, err := r.functionsOf(p, q)
+		if err != nil {
+			return err
+		}
+		work = func() { r.Scheduling.work(ctx, fns) }
 	}
+	var working sync.WaitGroup
+	working.Go(work)
 	fmt.Fprintln(out, "ready")
 	_, _ = bufio.NewReader(in).ReadString('\n') // whoever started this process ends it
 	cancel()
 	working.Wait()
 	return p.close()
+}
+
+// openQueue opens the queue for wake-ups, if there is one.
+func (r role) openQueue(ctx context.Context) (queue.Queue, func(), error) {
+	if r.Scheduling.River == "" {
+		return nil, func() {}, nil
+	}
+	pool, err := pgxpool.New(ctx, r.DB.Postgres)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := river.Options{Schema: r.Scheduling.River}
+	if err := river.Migrate(ctx, pool, o); err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	q, err := river.New(pool, o)
+	return q, pool.Close, err
+}
+
+// work runs what is due, and starts runs.
+func (s scheduling) work(ctx context.Context, fns *functions.Functions) {
+	var both sync.WaitGroup
+	both.Go(func() { _ = fns.Work(ctx) })
+	both.Go(func() { s.startRuns(ctx, fns) })
+	both.Wait()
 }
 
 // startRuns starts runs now and then, and tells the ledger of those that were accepted,
