@@ -88,3 +88,21 @@ func measure(b *testing.B, f func() error) time.Duration {
 	}
 	return time.Since(began) / n
 }
+
+// BenchmarkRuns is what a run costs from Start to its end, with Work in the same
+// process.
+func BenchmarkRuns(b *testing.B) {
+	w := newWorld(b, "alice")
+	left := make(chan struct{}, 1024)
+	p := w.process(nil, Define("list", func(ctx context.Context, call *Call, in benchQuery) ([]benchContact, error) {
+		defer func() { left <- struct{}{} }()
+		return benchList(ctx, call, in)
+	}, Options{})).work()
+	input := []byte(`{"limit":10,"cursor":"abc","fields":["name","email"]}`)
+	for b.Loop() {
+		if _, err := p.Start(context.Background(), at("alice"), "list", input, RunOptions{}); err != nil {
+			b.Fatal(err)
+		}
+		<-left
+	}
+}

@@ -27,7 +27,8 @@ var errCallAt = errors.New("a call is made at once: it has no RunOptions.At")
 // is gone.
 //
 // What is temporary ([Temporary]), wants the user, or does not fit is not kept: the
-// next call with the key tries again. A failure of another call is a [RunError].
+// next call with the key tries again. That of a run of [Functions.Start], or of a call
+// that Work had to take over, is. A failure of another call is a [RunError].
 func (f *Functions) CallWith(ctx context.Context, to Target, name string, input json.RawMessage, o RunOptions) (json.RawMessage, error) {
 	if o == (RunOptions{}) {
 		return f.Call(ctx, to, name, input)
@@ -103,7 +104,7 @@ func (f *Functions) join(ctx context.Context, a order) (*hold, entry, record.Fun
 // endCall writes what became of a call, if that is to be kept.
 func (f *Functions) endCall(ctx context.Context, h *hold, out json.RawMessage, err error) error {
 	write := func(ctx context.Context) error {
-		return h.write(ctx, func(next *entry) error { return f.over(next, h.content, out, err) })
+		return h.last(ctx, func(next *entry) error { return f.over(next, h.content, out, err) })
 	}
 	if err != nil {
 		kind := KindOf(err)

@@ -110,13 +110,13 @@ func (o Options) withDefaults() Options {
 func (o Options) check() error {
 	switch {
 	case o.Timeout < 0:
-		return errors.New("Timeout is negative")
+		return errors.New("the Timeout is negative")
 	case o.Attempts < 0:
-		return errors.New("Attempts is negative")
+		return errors.New("the Attempts are negative")
 	case o.PerConnection < 0:
-		return errors.New("PerConnection is negative")
+		return errors.New("the PerConnection is negative")
 	case o.Every != 0 && o.Every < minEvery:
-		return fmt.Errorf("Every is %v, less than %v", o.Every, minEvery)
+		return fmt.Errorf("the Every is %v, less than %v", o.Every, minEvery)
 	}
 	return nil
 }

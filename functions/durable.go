@@ -106,7 +106,7 @@ func (cfg Config) durable() (*durable, error) {
 		errs = append(errs, fmt.Errorf("TakeOver is %v, less than %v", cfg.TakeOver, minTakeOver))
 	}
 	if (cfg.Store == nil) != (cfg.Keys == nil) {
-		errs = append(errs, errors.New("Store and Keys are given together or not at all"))
+		errs = append(errs, errors.New("one of Store and Keys is missing"))
 	}
 	return d, errors.Join(errs...)
 }

@@ -234,6 +234,7 @@ func (f *Functions) find(ctx context.Context, to Target, name string) (tieline.C
 }
 
 func (f *Functions) newCall(conn tieline.Connection, fn *Function) *Call {
+	conn.Captured = nil // it may be secret
 	return &Call{
 		Connection: conn, client: f.client, Attempt: 1,
 		Log: f.log.With(keyFunction, fn.name, keyIntegration, conn.Integration, keyConnection, conn.ID),

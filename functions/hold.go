@@ -69,7 +69,6 @@ type hold struct {
 	e       entry
 	beat    int64 // of the last write that was tried; none is tried twice
 	content record.FunctionContent
-	ending  bool // the run is over, and what became of it is being written
 
 	renewed atomic.Pointer[time.Time] // from before the last write that succeeded
 }
@@ -162,13 +161,23 @@ func (h *hold) pass() { h.turn <- struct{}{} }
 // come of moving rows to another key, and says ErrTakenOver when the claim is lost and
 // [store.ErrNotFound] when the row is gone.
 func (h *hold) write(ctx context.Context, edit func(*entry) error) error {
+	return h.put(ctx, false, edit)
+}
+
+// last is the write that ends the claim. It may be tried again after an error, and
+// knows when an earlier try got through.
+func (h *hold) last(ctx context.Context, edit func(*entry) error) error {
+	return h.put(ctx, true, edit)
+}
+
+func (h *hold) put(ctx context.Context, last bool, edit func(*entry) error) error {
 	if err := h.take(ctx); err != nil {
 		return err
 	}
 	defer h.pass()
 	first := h.beat + 1
 	for {
-		if done, err := h.standing(first); done || err != nil {
+		if done, err := h.standing(first, last); done || err != nil {
 			return err
 		}
 		next := h.e.edited()
@@ -191,7 +200,7 @@ func (h *hold) write(ctx context.Context, edit func(*entry) error) error {
 		if known(err) {
 			continue
 		}
-		if done, serr := h.standing(first); done || serr != nil {
+		if done, serr := h.standing(first, last); done || serr != nil {
 			return serr
 		}
 		return err
@@ -200,18 +209,18 @@ func (h *hold) write(ctx context.Context, edit func(*entry) error) error {
 
 // standing says what the row, as last read, means for a write whose first try has the
 // beat first: that it is done already, or that it cannot be done any more.
-func (h *hold) standing(first int64) (done bool, err error) {
+func (h *hold) standing(first int64, last bool) (done bool, err error) {
 	switch {
 	case h.e.rec.Claim != h.claim:
 		return false, ErrTakenOver
 	case h.e.rec.Beat >= first:
 		return true, nil // only the answer was lost
-	case h.e.rec.State != record.FunctionRunning && h.ending:
-		return true, nil // and of an earlier try
-	case h.e.rec.State != record.FunctionRunning:
-		return false, ErrTakenOver
+	case h.e.rec.State == record.FunctionRunning:
+		return false, nil
+	case last:
+		return true, nil // by an earlier try
 	}
-	return false, nil
+	return false, ErrTakenOver // by whoever is next: the run is over here
 }
 
 // remove deletes the row under the claim.
@@ -221,7 +230,7 @@ func (h *hold) remove(ctx context.Context) error {
 	}
 	defer h.pass()
 	for {
-		if _, err := h.standing(h.beat + 1); err != nil {
+		if _, err := h.standing(h.beat+1, false); err != nil {
 			return err
 		}
 		err := h.f.store.Delete(ctx, h.e.row.Key, h.e.row.Version)
@@ -243,11 +252,6 @@ func (h *hold) remove(ctx context.Context) error {
 func (h *hold) end(ctx context.Context, write func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endFor)
 	defer cancel()
-	if err := h.take(ctx); err != nil {
-		return err
-	}
-	h.ending = true
-	h.pass()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := write(ctx)
 		if err == nil || errors.Is(err, ErrTakenOver) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrClosed) {
@@ -274,9 +278,6 @@ func pause(ctx context.Context, d time.Duration) bool {
 // saveCheckpoint is [Call.SaveCheckpoint].
 func (h *hold) saveCheckpoint(ctx context.Context, checkpoint []byte) error {
 	return translate(h.write(ctx, func(next *entry) error {
-		if h.ending {
-			return ErrTakenOver // by whoever is next: the function has returned
-		}
 		content := h.content
 		content.Checkpoint = checkpoint
 		err := h.f.seal(*next, content)

@@ -84,7 +84,7 @@ func TestTakeOver(t *testing.T) {
 				}
 				first.kill()
 				// A clock that is ahead makes the others wait by as much.
-				time.Sleep(max(ahead, 0) + defaultTakeOver + 2*time.Second)
+				time.Sleep(max(ahead, 0) + defaultTakeOver + 4*time.Second)
 				if n.Load() != 2 {
 					t.Errorf("%d attempts", n.Load())
 				}
@@ -210,15 +210,17 @@ func TestAttemptsEndWithProcesses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "alice")
-		var p *process
-		fn := Define("deadly", func(context.Context, *Call, struct{}) (int, error) { p.kill(); return 0, nil }, Options{Attempts: 3})
-		p = w.process(nil, fn)
+		var current atomic.Pointer[process]
+		fn := Define("deadly", func(context.Context, *Call, struct{}) (int, error) { current.Load().kill(); return 0, nil }, Options{Attempts: 3})
+		p := w.process(nil, fn)
 		run, err := p.Start(t.Context(), at("alice"), "deadly", nil, RunOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 5 {
-			p = w.process(nil, fn).work()
+			p = w.process(nil, fn)
+			current.Store(p)
+			p.work()
 			time.Sleep(5 * time.Minute)
 		}
 		if run, err = p.Get(t.Context(), run.ID); err != nil || run.Status != StatusFailed || run.Kind != KindTemporary || run.Attempt != 3 {

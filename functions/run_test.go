@@ -307,8 +307,11 @@ func TestIntegrationIsRenamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, j := newWorld(t, "alice"), &journal{}
-		p := w.process(nil, echo(j))
-		run, err := p.Start(t.Context(), at("alice"), "echo", []byte(`{"word":"x"}`), RunOptions{})
+		p := w.process(nil, Define("which", func(_ context.Context, call *Call, _ struct{}) (int, error) {
+			j.add("%s", call.Connection.Integration)
+			return 0, nil
+		}, Options{}))
+		run, err := p.Start(t.Context(), at("alice"), "which", nil, RunOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -320,8 +323,8 @@ func TestIntegrationIsRenamed(t *testing.T) {
 		}
 		w.connect("alice") // another one, of the same names
 		p.work()
-		if run = w.wait(p.Functions, run.ID); run.Status != StatusDone {
-			t.Errorf("%+v", run)
+		if run = w.wait(p.Functions, run.ID); run.Status != StatusDone || j.String() != "sales" {
+			t.Errorf("%+v, of %q", run, j)
 		}
 		row, err := w.store.Get(t.Context(), store.Key{Kind: kindRun, ID: run.ID})
 		conn, cerr := w.Connections.Get(t.Context(), "sales", "alice")

@@ -72,7 +72,7 @@ func (w *worker) doState(ctx context.Context, e entry, conn tieline.Connection, 
 	_, err = w.runHeld(ctx, h, fn, conn, w.attemptInside)
 	stopped := ctx.Err() != nil
 	end := h.end(ctx, func(ctx context.Context) error {
-		return h.write(ctx, func(next *entry) error { return w.endState(next, h.content, fn, g, err, stopped) })
+		return h.last(ctx, func(next *entry) error { return w.endState(next, h.content, fn, g, err, stopped) })
 	})
 	w.ended(ctx, h, err, end)
 	if end == nil {

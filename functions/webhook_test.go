@@ -14,19 +14,22 @@ import (
 	"github.com/tieline/tieline/store"
 )
 
+// notes is a function that writes down which webhooks start it.
+func notes(t *testing.T, j *journal, name string, types []string) *Function {
+	return Define(name, func(_ context.Context, call *Call, in word) (int, error) {
+		if in != (word{}) || call.Webhook == nil || string(call.Webhook.Body) != "canary-body" || call.Webhook.Header.Get("X-Sign") != "canary-sign" {
+			t.Errorf("%+v, %+v", in, call.Webhook)
+		}
+		j.add("%s %s %s %s", name, call.Connection.ID, call.Webhook.Type, call.Webhook.ID)
+		return 0, nil
+	}, Options{Webhooks: types})
+}
+
 func TestHandleWebhook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, j := newWorld(t, "alice", "bob"), &journal{}
-		define := func(name string, types ...string) *Function {
-			return Define(name, func(_ context.Context, call *Call, in word) (int, error) {
-				if in != (word{}) || call.Webhook == nil || string(call.Webhook.Body) != "canary-body" || call.Webhook.Header.Get("X-Sign") != "canary-sign" {
-					t.Errorf("%+v, %+v", in, call.Webhook)
-				}
-				j.add("%s %s %s %s", name, call.Connection.ID, call.Webhook.Type, call.Webhook.ID)
-				return 0, nil
-			}, Options{Webhooks: types})
-		}
+		define := func(name string, types ...string) *Function { return notes(t, j, name, types) }
 		p := w.process(nil, define("any", "*"), define("deal", "deal.created", "deal.changed"), define("none"))
 		var conns []tieline.Connection
 		for _, id := range []string{"alice", "bob"} {

@@ -65,7 +65,7 @@ func (w *worker) endRun(ctx context.Context, h *hold, fn *Function, out []byte, 
 	stopped := ctx.Err() != nil
 	again := err != nil && (stopped || Temporary(err) && h.e.rec.Attempts < int64(fn.o.Attempts))
 	end := h.end(ctx, func(ctx context.Context) error {
-		return h.write(ctx, func(next *entry) error {
+		return h.last(ctx, func(next *entry) error {
 			if !again {
 				return w.over(next, h.content, out, err)
 			}

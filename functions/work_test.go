@@ -7,14 +7,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tieline/tieline"
-	"github.com/tieline/tieline/queue"
 	"github.com/tieline/tieline/store"
 )
 
@@ -29,6 +27,24 @@ func (w *world) damage(row store.Row, sealed bool) {
 	if _, err := w.store.Put(context.Background(), row); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// newer is the row of a run that a much newer version accepted.
+func (w *world) newer(p *process) store.Row {
+	w.t.Helper()
+	run, err := p.Start(context.Background(), at("bob"), "echo", []byte(`{"word":"x"}`), RunOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	row, err := w.store.Get(context.Background(), store.Key{Kind: kindRun, ID: run.ID})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	row.Data[0] = 99
+	if row, err = w.store.Put(context.Background(), row); err != nil {
+		w.t.Fatal(err)
+	}
+	return row
 }
 
 // Rows that cannot be read are told once and left alone, and all others go on.
@@ -49,18 +65,7 @@ func TestDamagedRows(t *testing.T) {
 			w.damage(e.row, i%2 == 0)
 			good = slices.DeleteFunc(good, func(id string) bool { return id == e.row.ID })
 		}
-		newer, err := p.Start(t.Context(), at("bob"), "echo", []byte(`{"word":"x"}`), RunOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		row, err := w.store.Get(t.Context(), store.Key{Kind: kindRun, ID: newer.ID})
-		if err != nil {
-			t.Fatal(err)
-		}
-		row.Data[0] = 99
-		if row, err = w.store.Put(t.Context(), row); err != nil {
-			t.Fatal(err)
-		}
+		row := w.newer(p)
 		p.work()
 		time.Sleep(10 * time.Second)
 		for _, id := range good {
@@ -69,9 +74,13 @@ func TestDamagedRows(t *testing.T) {
 			}
 		}
 		w.damage(w.rows(kindState)[1].row, true)
-		time.Sleep(time.Hour)
+		time.Sleep(15 * time.Minute)
 		if n := strings.Count(w.log.String(), "cannot be read"); n != 42 {
 			t.Errorf("logged %d times", n)
+		}
+		due, err := w.store.List(t.Context(), store.Query{Kind: kindRun, DueBefore: time.Now().Add(-2 * time.Minute)})
+		if err != nil || len(due.Rows) != 1 { // the one of a newer version
+			t.Errorf("%d rows are looked at again and again, %v", len(due.Rows), err)
 		}
 		if now, err := w.store.Get(t.Context(), row.Key); err != nil || now.Version != row.Version {
 			t.Errorf("a row of a newer version was written to: %v", err)
@@ -80,7 +89,7 @@ func TestDamagedRows(t *testing.T) {
 		for _, id := range []string{"alice", "bob", "carol"} {
 			if list, err := p.Schedules(t.Context(), at(id)); err != nil {
 				t.Error(err)
-			} else if list[0].Completed > 55 {
+			} else if list[0].Completed > 12 {
 				done++
 			}
 		}
@@ -264,102 +273,4 @@ func TestLogKeys(t *testing.T) {
 	if len(keys) == 0 || !slices.Equal(keys, documented) {
 		t.Errorf("logged: %v, documented: %v", keys, documented)
 	}
-}
-
-// mail is a Queue in memory that doubles, delays and loses wake-ups.
-type mail struct {
-	mu    sync.Mutex
-	waits []queue.Wake
-	added int
-	lose  func(n int) bool
-}
-
-func (m *mail) Add(_ context.Context, w queue.Wake) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.added++
-	if m.lose != nil && m.lose(m.added) {
-		if m.added%2 == 0 {
-			return errors.New("the queue is away")
-		}
-		return nil
-	}
-	m.waits = append(m.waits, w, w)
-	return nil
-}
-
-func (m *mail) next(kinds []string) (queue.Wake, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i, w := range m.waits {
-		if slices.Contains(kinds, w.Kind) && !w.At.After(time.Now()) {
-			m.waits = slices.Delete(m.waits, i, i+1)
-			return w, true
-		}
-	}
-	return queue.Wake{}, false
-}
-
-func (m *mail) Receive(ctx context.Context, kinds []string, do func(context.Context, queue.Wake) error) error {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for pause(ctx, 10*time.Millisecond) {
-		for w, ok := m.next(kinds); ok; w, ok = m.next(kinds) {
-			wg.Go(func() {
-				if do(ctx, w) != nil {
-					m.mu.Lock()
-					defer m.mu.Unlock()
-					m.waits = append(m.waits, w)
-				}
-			})
-		}
-	}
-	return ctx.Err()
-}
-
-// With a Queue, what is due is done at once although nobody looks at the Store for
-// long, and what the queue loses is found when somebody does.
-func TestQueue(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w, j, m := newWorld(t, "alice"), &journal{}, &mail{}
-		o := w.observe()
-		with := func(c *Config) { c.Queue, c.Poll = m, 10*time.Minute }
-		fns := []*Function{echo(j), count(t, time.Minute, nothing)}
-		for range 3 {
-			w.process(with, fns...).work()
-		}
-		p := w.process(with, fns...)
-		time.Sleep(time.Second)
-		for range 10 {
-			began := time.Now()
-			run, err := p.Start(t.Context(), at("alice"), "echo", []byte(`{"word":"x"}`), RunOptions{At: time.Now().Add(30 * time.Second)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			run = w.wait(p.Functions, run.ID)
-			if took := run.StartedAt.Sub(began); run.Attempt != 1 || took < 30*time.Second || took > 31*time.Second {
-				t.Errorf("%+v after %v", run, took)
-			}
-		}
-		if n := len(o.intervals("alice")); n < 4 {
-			t.Errorf("%d intervals in five minutes", n)
-		}
-		m.mu.Lock()
-		m.lose = func(int) bool { return true }
-		m.mu.Unlock()
-		run, err := p.Start(t.Context(), at("alice"), "echo", []byte(`{"word":"x"}`), RunOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if run = w.wait(p.Functions, run.ID); run.Status != StatusDone || run.StartedAt.Sub(run.CreatedAt) < time.Minute {
-			t.Errorf("what the queue lost: %+v", run)
-		}
-		for _, wake := range []queue.Wake{{Kind: "connection", ID: "x"}, {Kind: "", ID: ""}, {Kind: string(kindRun), ID: "gone"}} {
-			worker := &worker{Functions: p.Functions}
-			if err := worker.woken(t.Context(), wake); err != nil {
-				t.Errorf("%+v: %v", wake, err)
-			}
-		}
-	})
 }

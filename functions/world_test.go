@@ -30,6 +30,8 @@ acme:
     headers: {x-key: "${apiKey}"}
 `
 
+var integration = tieline.Integration{Key: "crm", Provider: "acme"}
+
 var errDead = errors.New("this process is dead")
 
 // lockedBuffer is what several goroutines log to.
@@ -84,7 +86,7 @@ func newWorld(t testing.TB, connections ...string) *world {
 	w := &world{t: t, store: &store.Memory{}, keys: testKeys(t, 1), catalog: catalog, log: &lockedBuffer{}}
 	w.base = w.store
 	w.Client = w.client(w.store)
-	if _, err := w.Integrations.Create(t.Context(), tieline.Integration{Key: "crm", Provider: "acme"}); err != nil {
+	if _, err := w.Integrations.Create(t.Context(), integration); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range connections {
