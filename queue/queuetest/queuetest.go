@@ -87,7 +87,10 @@ func (w *world) receive(q queue.Queue, kinds []string, do func(got) error) *rece
 	go func() {
 		r.ended <- q.Receive(ctx, kinds, func(ctx context.Context, wk queue.Wake) error {
 			g := got{Wake: wk, when: time.Now(), nth: seen.add(wk.ID), ctx: ctx}
-			r.calls <- g
+			select {
+			case r.calls <- g:
+			case <-w.ctx.Done():
+			}
 			if do == nil {
 				return nil
 			}
