@@ -48,6 +48,7 @@ generate: ## the generated form of the catalog, and the list of providers
 
 examples: ## run the examples that need nothing
 	go run ./examples/quickstart
+	go run ./examples/contacts
 
 cross: ## build for the other platforms
 	@.ci/cross
