@@ -116,8 +116,8 @@ var dialectInputs = map[string]func(*providertest.Inputs){
 		in.Config["baseUrl"] = strings.TrimSuffix(in.Config["baseUrl"], "/") + "/x"
 	},
 	// Key IDs of AWS are letters and digits.
-	"aws-iam":        func(in *providertest.Inputs) { in.Credentials["username"] = "AKIDEXAMPLE" },
-	"aws-inspector2": func(in *providertest.Inputs) { in.Credentials["username"] = "AKIDEXAMPLE" },
+	"aws-iam":        func(in *providertest.Inputs) { in.Credentials["username"] = "AKIDEXAMPLE000000" },
+	"aws-inspector2": func(in *providertest.Inputs) { in.Credentials["username"] = "AKIDEXAMPLE000000" },
 	// The client ID is the URL of a document.
 	"lovable-mcp": func(in *providertest.Inputs) { in.ClientID = "https://app.example.com/client.json" },
 }

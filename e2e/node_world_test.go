@@ -29,13 +29,19 @@ type nodeWorld struct {
 	test     *httptest.Server
 }
 
-// nodeProviders are an API that is called, one that sends webhooks, and one of OAuth 1.0.
+// nodeProviders are an API that is called, one that sends webhooks, one of OAuth 1.0, and
+// the API that functions of examples/server call.
 const nodeProviders = `
 echo:
   display_name: Echo
   docs: https://example.com
   auth_mode: API_KEY
-  proxy: {base_url: %q, headers: {x-key: '${apiKey}'}}
+  proxy: {base_url: %[1]q, headers: {x-key: '${apiKey}'}}
+github:
+  display_name: GitHub
+  docs: https://example.com
+  auth_mode: API_KEY
+  proxy: {base_url: %[1]q, headers: {authorization: 'Bearer ${apiKey}'}}
 chat:
   display_name: Chat
   docs: https://example.com
@@ -167,6 +173,13 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case "status":
 		answer = map[string]int{"status": status}
+	case "user":
+		status, answer = http.StatusOK, map[string]string{"login": r.Header.Get("Authorization"), "name": "Alice"}
+	case "repos":
+		status, answer = http.StatusCreated, map[string]any{"number": len(body), "html_url": "https://example.com" + r.URL.EscapedPath()}
+		if strings.HasPrefix(argument, "none/") {
+			status, answer = http.StatusNotFound, map[string]string{"message": "Not Found"}
+		}
 	default:
 		status = http.StatusOK
 	}

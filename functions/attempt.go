@@ -46,11 +46,7 @@ func (f *Functions) attemptInside(ctx context.Context, fn *Function, call *Call,
 func contained(ctx context.Context, fn *Function, call *Call, input json.RawMessage) (out json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			cause, ok := p.(error)
-			if !ok {
-				cause = fmt.Errorf("%v", p)
-			}
-			out, err = nil, &BugError{Err: fmt.Errorf("panic: %w", cause), Stack: string(debug.Stack())}
+			out, err = nil, &BugError{Err: &PanicError{Value: p}, Stack: string(debug.Stack())}
 			call.Log.LogAttrs(ctx, slog.LevelError, "a function panicked", slog.String(keyStack, string(debug.Stack())))
 		}
 	}()

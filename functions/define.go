@@ -83,7 +83,7 @@ func Define[In, Out any](name string, f func(ctx context.Context, call *Call, in
 		}
 		result, err := f(ctx, call, v)
 		if err != nil {
-			return nil, err
+			return nil, &returnedError{err}
 		}
 		data, err := out.Encode(result)
 		if err != nil {

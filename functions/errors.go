@@ -114,6 +114,27 @@ func (e *RunError) Is(target error) bool {
 	}
 }
 
+// returnedError is an error that a function returned, as opposed to one of what is
+// around it.
+type returnedError struct{ error }
+
+func (e *returnedError) Unwrap() error { return e.error }
+
+// Returned is the text of the error that a function returned, now or in the run that
+// err tells of. It is not ok if err is not the function's but, say, the Store's, whose
+// text is nothing for callers.
+func Returned(err error) (text string, ok bool) {
+	var run *RunError
+	var returned *returnedError
+	switch {
+	case errors.As(err, &run):
+		return run.Text, true
+	case errors.As(err, &returned):
+		return returned.Error(), true
+	}
+	return "", false
+}
+
 // InputError says what of an input does not fit. It is an ErrInput.
 type InputError struct {
 	// Err lists the faults, each with its path (RFC 6901).
@@ -128,7 +149,7 @@ func (e *InputError) Unwrap() []error { return []error{ErrInput, e.Err} }
 
 // BugError is a failure of the function itself. It is an ErrBug.
 type BugError struct {
-	// Err is what it returned or panicked with.
+	// Err is what is wrong; a [*PanicError] if it panicked.
 	Err error
 	// Stack is where it panicked; empty if it did not.
 	Stack string
@@ -139,6 +160,21 @@ func (e *BugError) Error() string { return ErrBug.Error() + ": " + e.Err.Error()
 
 // Unwrap returns ErrBug and the cause.
 func (e *BugError) Unwrap() []error { return []error{ErrBug, e.Err} }
+
+// PanicError is a panic of a function. Its text does not have the value, which can be
+// anything the function had at hand; texts of errors are logged and kept.
+type PanicError struct {
+	Value any
+}
+
+// Error says that there was a panic.
+func (e *PanicError) Error() string { return "it panicked" }
+
+// Unwrap returns the value if that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
 
 // RefusedError is an answer of the provider that is no success. It is an ErrRefused
 // unless it is [RefusedError.Temporary].

@@ -245,6 +245,14 @@ func TestRunPanics(t *testing.T) {
 		if !strings.Contains(w.log.String(), `"stack":`) {
 			t.Error("where it happened is not logged")
 		}
+		_, err = p.Call(t.Context(), at("alice"), "f", nil)
+		var panicked *PanicError
+		if !errors.As(err, &panicked) || panicked.Value != "canary" {
+			t.Errorf("a call at once: %v", err)
+		}
+		if text := w.log.String() + run.Error + err.Error(); strings.Contains(text, "canary") {
+			t.Errorf("the value of the panic is shown: %s", text)
+		}
 	})
 }
 

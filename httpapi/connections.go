@@ -60,7 +60,7 @@ func connectionName(r *http.Request, q *object) (key, id string, err error) {
 		return "", "", err
 	}
 	path := newObject(map[string]any{"connectionId": r.PathValue("id")}, nil)
-	id = path.text("connectionId", matching(patternConnection), maxLength(maxName))
+	id = connectionID(path, "connectionId")
 	return key, id, path.err("invalid_uri_params")
 }
 

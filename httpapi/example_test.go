@@ -6,8 +6,10 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/functions"
 	"github.com/tieline/tieline/httpapi"
 	"github.com/tieline/tieline/store"
 )
@@ -62,4 +64,51 @@ func ExampleKeys_Create() {
 	fmt.Println(key.Name, key.Scopes, secret) // a Secret does not print
 	check(keys.Revoke(ctx, key.ID))
 	// Output: report [environment:connections:list environment:connections:read] [secret]
+}
+
+// A function of the application's that services in other languages call, for a
+// connection, with a key that may do nothing else.
+func ExampleNew_functions() {
+	ctx := context.Background()
+	keyring, err := tieline.ParseKeyring(tieline.GenerateKey())
+	check(err)
+	db := &store.Memory{}
+	client, err := tieline.New(tieline.Config{Store: db, Keys: keyring, Providers: tieline.Builtin()})
+	check(err)
+	defer client.Close(ctx)
+	_, err = client.Integrations.Create(ctx, tieline.Integration{Key: "mail", Provider: "brevo-api-key"})
+	check(err)
+	_, err = client.Connections.Import(ctx, "mail", "alice", tieline.ConnectionInput{Credential: &tieline.APIKey{Key: tieline.NewSecret("k")}, SkipVerification: true})
+	check(err)
+
+	type Input struct {
+		Name string `json:"name" minLength:"1"`
+	}
+	greet := functions.Define("greet", func(_ context.Context, call *functions.Call, in Input) (string, error) {
+		return "Hello " + in.Name + ", from " + call.Connection.ID, nil
+	}, functions.Options{})
+	fns, err := functions.New(functions.Config{
+		Client: client, Store: db, Keys: keyring, Integrations: map[string][]*functions.Function{"mail": {greet}},
+	})
+	check(err)
+	keys, err := httpapi.NewKeys(db)
+	check(err)
+	_, secret, err := keys.Create(ctx, "caller", httpapi.ScopeActionsExecute)
+	check(err)
+	handler, err := httpapi.New(client, httpapi.Options{Keys: keys, PublicURL: "https://connect.example.com", Functions: fns})
+	check(err)
+
+	// What nango.triggerAction('mail', 'alice', 'greet', input) of the Node client sends.
+	for _, input := range []string{`{"name": "Bob"}`, `{}`} {
+		r := httptest.NewRequest(http.MethodPost, "/action/trigger", strings.NewReader(`{"action_name": "greet", "input": `+input+`}`))
+		r.Header.Set("Authorization", "Bearer "+secret.Reveal())
+		r.Header.Set("Provider-Config-Key", "mail")
+		r.Header.Set("Connection-Id", "alice")
+		rec := httptest.NewRecorder()
+		handler.ServeHTTP(rec, r)
+		fmt.Println(rec.Code, rec.Body)
+	}
+	// Output:
+	// 200 "Hello Bob, from alice"
+	// 400 {"error":{"code":"invalid_action_input","message":"Failed to validate the input passed to the action","errors":[{"code":"custom","message":"/name is missing","path":["input","name"]}]}}
 }

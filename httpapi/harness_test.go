@@ -77,6 +77,10 @@ type world struct {
 	api    *httptest.Server
 	serve  func(w http.ResponseWriter, r *http.Request) // the API
 	log    *syncBuffer
+
+	ring    *tieline.Keyring // of the client
+	options Options          // of the server
+	written chan struct{}    // a run was
 }
 
 type syncBuffer struct {
@@ -114,8 +118,8 @@ func newWorld(t *testing.T, change ...func(*tieline.Config, *Options)) *world {
 			t.Fatal(p)
 		}
 	}
-	ring, err := tieline.ParseKeyring(tieline.GenerateKey())
-	if err != nil {
+	var err error
+	if w.ring, err = tieline.ParseKeyring(tieline.GenerateKey()); err != nil {
 		t.Fatal(err)
 	}
 	w.keys, err = NewKeys(w.store, StaticKey{Secret: tieline.NewSecret(testKey), Name: "test"})
@@ -124,7 +128,7 @@ func newWorld(t *testing.T, change ...func(*tieline.Config, *Options)) *world {
 	}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := tieline.Config{
-		Store: w.store, Keys: ring, Providers: catalog, CallbackURL: testPublic + "/oauth/callback", Logger: log,
+		Store: w.store, Keys: w.ring, Providers: catalog, CallbackURL: testPublic + "/oauth/callback", Logger: log,
 		Outbound: tieline.Outbound{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
 	}
 	o := Options{Keys: w.keys, PublicURL: testPublic, Logger: log}
@@ -140,10 +144,18 @@ func newWorld(t *testing.T, change ...func(*tieline.Config, *Options)) *world {
 		defer cancel()
 		_ = w.client.Close(ctx)
 	})
-	if w.server, err = New(w.client, o); err != nil {
-		t.Fatal(err)
-	}
+	w.options = o
+	w.restart()
 	return w
+}
+
+// restart makes the server anew, of the options as they are now.
+func (w *world) restart() {
+	w.t.Helper()
+	var err error
+	if w.server, err = New(w.client, w.options); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // answer is what came back.

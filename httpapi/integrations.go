@@ -46,38 +46,45 @@ func (s *server) integrationJSON(in tieline.Integration) map[string]any {
 }
 
 func (s *server) listIntegrations(w http.ResponseWriter, r *http.Request) error {
-	q := readQuery(r.URL.Query())
-	q.strict()
-	if err := q.err("invalid_query_params"); err != nil {
+	if err := noQuery(r); err != nil {
 		return err
 	}
 	who := callerOf(r)
-	var found []tieline.Integration
-	for in, err := range s.client.Integrations.All(r.Context()) {
-		if err != nil && in.Key == "" {
-			return err
-		}
-		if err != nil { // one that cannot be read does not hide the others
-			s.log.WarnContext(r.Context(), "integration cannot be read", "integration", in.Key, "error", err.Error())
-			continue
-		}
-		if who.session != nil && !who.session.Allows(in.Key) {
-			continue
-		}
-		if len(found) == maxIntegrations {
-			return &problem{status: http.StatusUnprocessableEntity, code: "too_many_rows", message: "There are more integrations than this listing can sort"}
-		}
-		found = append(found, in)
+	found, err := s.sortedIntegrations(r, func(in tieline.Integration) bool { return who.session == nil || who.session.Allows(in.Key) })
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(found, func(a, b tieline.Integration) int {
-		return cmp.Or(strings.Compare(a.Provider, b.Provider), a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.RowID, b.RowID))
-	})
 	data := make([]map[string]any, len(found))
 	for n, in := range found {
 		data[n] = s.integrationJSON(in)
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"data": data})
 	return nil
+}
+
+// sortedIntegrations are those that can be read and that show lets through.
+func (s *server) sortedIntegrations(r *http.Request, show func(tieline.Integration) bool) ([]tieline.Integration, error) {
+	var found []tieline.Integration
+	for in, err := range s.client.Integrations.All(r.Context()) {
+		if err != nil && in.Key == "" {
+			return nil, err
+		}
+		if err != nil { // one that cannot be read does not hide the others
+			s.log.WarnContext(r.Context(), "integration cannot be read", "integration", in.Key, "error", err.Error())
+			continue
+		}
+		if !show(in) {
+			continue
+		}
+		if len(found) == maxIntegrations {
+			return nil, &problem{status: http.StatusUnprocessableEntity, code: "too_many_rows", message: "There are more integrations than this listing can sort"}
+		}
+		found = append(found, in)
+	}
+	slices.SortFunc(found, func(a, b tieline.Integration) int {
+		return cmp.Or(strings.Compare(a.Provider, b.Provider), a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.RowID, b.RowID))
+	})
+	return found, nil
 }
 
 // keyInPath is the {key} of a path.

@@ -180,6 +180,7 @@ func specWorld(t *testing.T) *world {
 	w := newWorld(t, func(cfg *tieline.Config, _ *Options) {
 		cfg.Providers, _ = cfg.Providers.With(tieline.CatalogFile{Name: "spec.yaml", Data: []byte(specProviders)})
 	})
+	w.withFunctions(nil)
 	for _, mode := range formModes() {
 		err := errors.New("no provider is of this mode")
 		for p := range w.client.Providers.All() {
@@ -210,7 +211,7 @@ func (w *world) target(o operation) (target, authorization string) {
 	if strings.Contains(o.path, "auth/") {
 		authorization = "Bearer " + w.session(tieline.Session{})
 	}
-	target = strings.NewReplacer("{key}", key, "{id}", "alice", "{provider}", "github").Replace(o.path)
+	target = strings.NewReplacer("{key}", key, "{id}", "alice", "{provider}", "github", "{name}", "f").Replace(o.path)
 	if strings.HasSuffix(o.path, "s/{id}") || strings.HasSuffix(o.path, "n/{id}") {
 		target += "?provider_config_key=k"
 	}
@@ -253,7 +254,7 @@ func (w *world) checkBody(o operation, doc, schema node) {
 		if o.path == "/connect/telemetry" {
 			body["token"] = w.session(tieline.Session{})
 		}
-		return w.call(o.method, target, body, "Authorization", authorization)
+		return w.call(o.method, target, body, "Authorization", authorization, "Provider-Config-Key", "k", "Connection-Id", "alice")
 	}
 	s := newSampler(doc)
 	for _, v := range s.samples(schema, "") {

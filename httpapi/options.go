@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/functions"
 )
 
 // Options say how the surface is served. Keys and PublicURL are required; the zero
@@ -34,6 +35,11 @@ type Options struct {
 	// EnvironmentID is in the URLs of webhooks, as the Nango client expects it.
 	// Default: a UUID of zeros.
 	EnvironmentID string
+
+	// Functions are what callers may run for connections and what listings of
+	// functions show. Their MaxBytes counts for inputs if it is less than MaxBody.
+	// Nil: the routes answer with 404.
+	Functions *functions.Functions
 
 	// Webhooks say what becomes of what providers send.
 	Webhooks tieline.WebhookOptions

@@ -134,14 +134,17 @@ func (s *server) proxyProblem(ctx context.Context, call *proxyCall, err error) e
 	return err
 }
 
+const noCredential = "Failed to get connection credentials: "
+
+var errReauth = &problem{status: http.StatusFailedDependency, code: "connection_refresh_exhausted", message: noCredential + "the user has to authorize again"}
+
 // refreshProblem is a credential that has expired and could not be renewed.
 func (s *server) refreshProblem(e *tieline.RefreshError) error {
-	const failed = "Failed to get connection credentials: "
 	switch {
 	case e.Reauth:
-		return &problem{status: http.StatusFailedDependency, code: "connection_refresh_exhausted", message: failed + "the user has to authorize again"}
+		return errReauth
 	case e.Err == nil:
-		return &problem{status: http.StatusFailedDependency, code: "connection_refresh_backoff", message: failed + "a recent refresh failed, and the next is not due yet"}
+		return &problem{status: http.StatusFailedDependency, code: "connection_refresh_backoff", message: noCredential + "a recent refresh failed, and the next is not due yet"}
 	}
-	return &problem{status: http.StatusFailedDependency, code: "connection_refresh_failed", message: failed + "the refresh failed and will be tried again"}
+	return &problem{status: http.StatusFailedDependency, code: "connection_refresh_failed", message: noCredential + "the refresh failed and will be tried again"}
 }

@@ -42,19 +42,10 @@ type proxyCall struct {
 // readProxyCall reads the headers. What is wrong with them is reported in the order
 // in which the reference reads them.
 func readProxyCall(h http.Header) (*proxyCall, error) {
-	members := map[string]any{}
-	for name, values := range h {
-		if len(values) == 1 {
-			members[strings.ToLower(name)] = values[0]
-			continue
-		}
-		list := make([]any, len(values)) // two names are no name
-		members[strings.ToLower(name)] = list
-	}
-	o := newObject(members, nil)
+	o := readHeader(h)
 	call := &proxyCall{header: http.Header{}}
 	call.integration = integrationKey(o, "provider-config-key")
-	call.connection = o.text("connection-id", matching(patternConnection), maxLength(maxName))
+	call.connection = connectionID(o, "connection-id")
 	retries := readRetries(o)
 	call.override, _ = o.optionalText("base-url-override", emptyOr(isBaseURL))
 	decompress, _ := o.optionalText("decompress", trueOrFalse)
@@ -64,7 +55,7 @@ func readProxyCall(h http.Header) (*proxyCall, error) {
 	for _, name := range []string{"nango-is-sync", "nango-is-dry-run"} {
 		o.optionalText(name, trueOrFalse)
 	}
-	call.readHeader(h, o)
+	call.takeHeader(h, o)
 	if err := o.err("invalid_headers"); err != nil {
 		return nil, err
 	}
@@ -123,9 +114,9 @@ func trueOrFalse(s string) (string, string) {
 	return "", ""
 }
 
-// readHeader takes the headers for the provider: what describes the body, and those
+// takeHeader takes the headers for the provider: what describes the body, and those
 // with the prefix. The caller's own Authorization, cookies and the like stay here.
-func (call *proxyCall) readHeader(h http.Header, o *object) {
+func (call *proxyCall) takeHeader(h http.Header, o *object) {
 	for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language"} {
 		if v := h.Get(name); v != "" {
 			call.header.Set(name, v)

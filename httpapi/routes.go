@@ -29,7 +29,7 @@ func (s *server) routes() []route {
 	for _, part := range [][]route{
 		s.providerRoutes(), s.integrationRoutes(), s.connectionRoutes(), s.metadataRoutes(),
 		s.sessionRoutes(), s.formRoutes(), s.oauthRoutes(), s.pageRoutes(), s.pageAPIRoutes(),
-		s.webhookRoutes(), s.openAPIRoutes(),
+		s.webhookRoutes(), s.actionRoutes(), s.functionRoutes(), s.openAPIRoutes(),
 	} {
 		all = append(all, part...)
 	}
@@ -113,6 +113,11 @@ func (s *server) limit(w http.ResponseWriter, r *http.Request, who *caller) erro
 	if wait <= 0 {
 		return nil
 	}
-	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(float64(wait)/float64(time.Second)))))
+	retryAfter(w, wait)
 	return &problem{status: http.StatusTooManyRequests, code: "too_many_request", message: "Too many requests"}
+}
+
+// retryAfter tells the caller how long to wait, in whole seconds.
+func retryAfter(w http.ResponseWriter, wait time.Duration) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 }

@@ -21,6 +21,11 @@ const (
 	ScopeSessionsWrite               = "environment:connect_sessions:write"
 	ScopeProxy                       = "environment:proxy"
 	ScopeVariablesRead               = "environment:variables:read"
+	ScopeIntegrationsListFunctions   = "environment:integrations:list_functions"
+	ScopeFunctionsList               = "environment:functions:list"
+	ScopeFunctionsRead               = "environment:functions:read"
+	ScopeFunctionsDelete             = "environment:functions:delete"
+	ScopeActionsExecute              = "environment:actions:execute"
 	// ScopeAll is every scope.
 	ScopeAll = "*"
 )

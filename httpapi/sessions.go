@@ -157,7 +157,7 @@ func (s *server) createReconnect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id := o.text("connection_id", matching(patternConnection), maxLength(maxName))
+	id := connectionID(o, "connection_id")
 	key := integrationKey(o, "integration_id")
 	var session tieline.Session
 	session.EndUser = readEndUser(o, false)

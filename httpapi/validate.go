@@ -1,12 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/mail"
 	"net/url"
 	"regexp"
@@ -37,112 +33,8 @@ type object struct {
 	items   *[]item
 }
 
-// readBody decodes a body that is a JSON object.
-func readBody(r *http.Request) (*object, error) {
-	data, err := io.ReadAll(r.Body)
-	if err != nil {
-		if errors.As(err, new(*http.MaxBytesError)) {
-			return nil, &problem{status: http.StatusRequestEntityTooLarge, code: "payload_too_large", message: "The body is too large"}
-		}
-		return nil, &problem{status: http.StatusBadRequest, code: "invalid_json", message: "The body could not be read"}
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		data = []byte("{}")
-	}
-	value, err := decodeJSON(data)
-	if err != nil {
-		return nil, &problem{status: http.StatusBadRequest, code: "invalid_json", message: "The body is not JSON"}
-	}
-	members, ok := value.(map[string]any)
-	if !ok {
-		return nil, invalid("invalid_body", item{"invalid_type", "Invalid input: expected object, received " + typeOf(value), []string{}})
-	}
-	return newObject(members, memberOrder(data)), nil
-}
-
-// decodeJSON decodes one value, with numbers as they are written. What is not UTF-8 is
-// no JSON.
-func decodeJSON(data []byte) (any, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF { //nolint:errorlint // json returns it bare
-		return nil, errors.New("more than one value")
-	}
-	return v, nil
-}
-
-// memberOrder are the names of the outermost object's members, as they are written.
-func memberOrder(data []byte) []string {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	_, _ = dec.Token() // the data was decoded before, so nothing here fails
-	var names []string
-	known := map[string]bool{}
-	for dec.More() {
-		name, _ := dec.Token()
-		text, _ := name.(string)
-		if !known[text] {
-			known[text] = true
-			names = append(names, text)
-		}
-		var skip json.RawMessage
-		if dec.Decode(&skip) != nil {
-			break
-		}
-	}
-	return names
-}
-
 func newObject(members map[string]any, order []string) *object {
 	return &object{path: []string{}, members: members, order: order, read: map[string]bool{}, items: &[]item{}}
-}
-
-// readQuery takes a query apart: k, k[] and k[name].
-func readQuery(query url.Values) *object {
-	members := map[string]any{}
-	known := map[string]bool{}
-	var order []string
-	for _, name := range sortedKeys(query) {
-		values := query[name]
-		base, sub, nested := strings.Cut(name, "[")
-		sub, closed := strings.CutSuffix(sub, "]")
-		switch {
-		case nested && closed && sub != "":
-			inner, ok := members[base].(map[string]any)
-			if !ok {
-				inner = map[string]any{}
-				members[base] = inner
-			}
-			inner[sub] = values[len(values)-1]
-		case nested && closed:
-			list, _ := members[base].([]any)
-			for _, v := range values {
-				list = append(list, v)
-			}
-			members[base] = list
-		case len(values) == 1 && members[name] == nil:
-			members[name] = values[0]
-			base = name
-		default:
-			list, _ := members[name].([]any)
-			for _, v := range values {
-				list = append(list, v)
-			}
-			members[name] = list
-			base = name
-		}
-		if !known[base] {
-			known[base] = true
-			order = append(order, base)
-		}
-	}
-	return newObject(members, order)
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -384,4 +276,8 @@ func isEmail(s string) (string, string) {
 
 func integrationKey(o *object, name string) string {
 	return o.text(name, matching(patternKey), maxLength(maxName))
+}
+
+func connectionID(o *object, name string) string {
+	return o.text(name, matching(patternConnection), maxLength(maxName))
 }

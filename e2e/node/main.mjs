@@ -8,15 +8,11 @@ import { integration, sessions } from './sessions.mjs';
 import { connections, deleting } from './connections.mjs';
 import { proxy, refreshed } from './proxy.mjs';
 import { webhooks } from './webhooks.mjs';
+import { functions } from './functions.mjs';
 
-// elsewhere are the methods for what the surface does not have: functions, records,
-// syncs and actions. They are told so by an error that the client understands.
+// elsewhere are the methods for what the surface does not have: records and syncs.
+// They are told so by an error that the client understands.
 const elsewhere = {
-    listFunctions: [{ uniqueKey: 'a' }],
-    getFunction: [{ uniqueKey: 'a', name: 'f' }],
-    getFunctionCode: [{ uniqueKey: 'a', name: 'f' }],
-    deleteFunction: [{ uniqueKey: 'a', name: 'f' }, { type: 'sync' }],
-    getScriptsConfig: [],
     listRecords: [{ connectionId: 'c', providerConfigKey: 'a', model: 'm' }],
     pruneRecords: [{ connectionId: 'c', providerConfigKey: 'a', model: 'm', untilCursor: 'x' }],
     triggerSync: ['a', ['s'], 'c'],
@@ -26,9 +22,6 @@ const elsewhere = {
     updateSyncConnectionFrequency: ['a', 's', 'c', 'every hour'],
     createSyncVariant: [{ provider_config_key: 'a', connection_id: 'c', name: 's', variant: 'v' }],
     deleteSyncVariant: [{ provider_config_key: 'a', connection_id: 'c', name: 's', variant: 'v' }],
-    triggerAction: ['a', 'c', 'act', {}],
-    triggerActionAsync: ['a', 'c', 'act', {}],
-    getAsyncActionResult: [{ id: 'x' }],
 };
 
 // within are what other methods are made of.
@@ -43,6 +36,7 @@ await connections(id);
 await proxy();
 await webhooks();
 await deleting(id);
+await functions();
 await check('what is not here', async () => {
     for (const [name, args] of Object.entries(elsewhere)) {
         await refused(client()[name](...args), 404, 'not_found');

@@ -1,5 +1,5 @@
-// Command server is Tieline as a small service: the REST surface, the connect page
-// and the background refresh over a database.
+// Command server is Tieline as a small service: the REST surface, the connect page,
+// the background refresh and a few functions (functions.go) over a database.
 //
 //	go run ./examples/server -keygen                    # once: prints an encryption key
 //	export TIELINE_ENCRYPTION_KEY=...                   # keep it: nothing can be read without

@@ -109,7 +109,7 @@ func (s started) get(t *testing.T, path string) (int, string) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil, "-store", "memory:")
-	for _, path := range []string{"/health", "/ready", "/integrations"} {
+	for _, path := range []string{"/health", "/ready", "/integrations", "/scripts/config"} {
 		if status, body := s.get(t, path); status != 200 {
 			t.Errorf("%s: %d %s", path, status, body)
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/functions"
 	"github.com/tieline/tieline/httpapi"
 	"github.com/tieline/tieline/store"
 )
@@ -39,7 +40,11 @@ func serve(ctx context.Context, s *settings, log *slog.Logger, out io.Writer) (e
 		s.publicURL = url
 	}
 	s.publicURL = strings.TrimSuffix(s.publicURL, "/")
-	client, err := newClient(s, db, log)
+	ring, err := tieline.ParseKeyring(s.encryptionKey.Reveal())
+	if err != nil {
+		return fmt.Errorf("TIELINE_ENCRYPTION_KEY: %w", err)
+	}
+	client, err := newClient(s, db, ring, log)
 	if err != nil {
 		return err
 	}
@@ -54,21 +59,21 @@ func serve(ctx context.Context, s *settings, log *slog.Logger, out io.Writer) (e
 	if err != nil {
 		return fmt.Errorf("TIELINE_SECRET_KEY: %w", err)
 	}
+	fns, err := functions.New(functions.Config{Client: client, Store: db, Keys: ring, Providers: providerFunctions(), Logger: log})
+	if err != nil {
+		return err
+	}
 	handler, err := httpapi.New(client, httpapi.Options{
-		Keys: keys, PublicURL: s.publicURL, Origins: s.origins, EnvironmentID: environmentID, Logger: log,
+		Keys: keys, PublicURL: s.publicURL, Origins: s.origins, EnvironmentID: environmentID, Functions: fns, Logger: log,
 	})
 	if err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintln(out, "listening on", url)
-	return listen(ctx, listener, handler, client)
+	return listen(ctx, listener, handler, client, fns)
 }
 
-func newClient(s *settings, db store.Store, log *slog.Logger) (*tieline.Client, error) {
-	keys, err := tieline.ParseKeyring(s.encryptionKey.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("TIELINE_ENCRYPTION_KEY: %w", err)
-	}
+func newClient(s *settings, db store.Store, keys *tieline.Keyring, log *slog.Logger) (*tieline.Client, error) {
 	catalog, err := loadCatalog(s.providers, log)
 	if err != nil {
 		return nil, err
@@ -120,13 +125,15 @@ func loadCatalog(files []string, log *slog.Logger) (*tieline.Catalog, error) {
 	return catalog, nil
 }
 
-// listen serves until ctx is done. Meanwhile Run refreshes tokens ahead of need.
-func listen(ctx context.Context, listener net.Listener, h http.Handler, client *tieline.Client) error {
+// listen serves until ctx is done. Meanwhile Run refreshes tokens ahead of need, and
+// Work runs the functions that are to be run in the background.
+func listen(ctx context.Context, listener net.Listener, h http.Handler, client *tieline.Client, fns *functions.Functions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	var background sync.WaitGroup
-	background.Go(func() { _ = client.Run(ctx) }) // ends with ctx and with nothing else
+	background.Go(func() { _ = client.Run(ctx) }) // both end with ctx and with nothing else
+	background.Go(func() { _ = fns.Work(ctx) })
 	var shutdown error
 	background.Go(func() {
 		<-ctx.Done()
