@@ -291,6 +291,28 @@ func TestForwardWokenAroundAHangingReceiver(t *testing.T) {
 	})
 }
 
+// Close ends Run, which does not go on receiving.
+func TestForwardWokenUntilClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newForwardWorld(t, nil, withQueue(&post{}))
+		ended := make(chan error, 1)
+		go func() { ended <- w.Run(t.Context()) }()
+		time.Sleep(time.Second)
+		if err := w.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-ended:
+			if !errors.Is(err, ErrClosed) {
+				t.Errorf("Run = %v", err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("Run goes on")
+		}
+	})
+}
+
 // A Queue that is away is told of, and does not end Run; nor does Run wait for it.
 func TestForwardWithoutTheQueue(t *testing.T) {
 	t.Parallel()

@@ -67,8 +67,8 @@ func New(pool *pgxpool.Pool, o Options) (*Queue, error) {
 		return nil, errors.New("river: the pool is nil")
 	}
 	q := &Queue{pool: pool, o: o.withDefaults(), times: defaultTimes()}
-	if q.o.Workers < 0 {
-		return nil, errors.New("river: Options.Workers is negative")
+	if q.o.Workers < 0 || q.o.Workers > riverqueue.QueueNumWorkersMax {
+		return nil, fmt.Errorf("river: Options.Workers is not between 1 and %d", riverqueue.QueueNumWorkersMax)
 	}
 	var err error
 	q.adding, err = riverqueue.NewClient(riverpgxv5.New(pool), &riverqueue.Config{Schema: q.o.Schema, Logger: q.o.Logger})
