@@ -1,4 +1,4 @@
-MODULES := . examples e2e otel queue/river store/postgres
+MODULES := . examples e2e mcp otel queue/river store/postgres
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 10s
 

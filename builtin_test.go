@@ -47,7 +47,7 @@ func TestBuiltinEntries(t *testing.T) {
 		if p.AuthMode == ModeNone {
 			continue // there is nothing to sign in to, and nowhere to call
 		}
-		if !aliases[p.Service] {
+		if aliases[p.Service] == "" {
 			services[p.Service] = true
 		}
 		l := lifeAtProvider{mode: p.AuthMode, unverified: p.Unverified}
@@ -64,11 +64,11 @@ func TestBuiltinEntries(t *testing.T) {
 	logLives(t, lives)
 }
 
-// builtinAliases are the entries that are others with a few keys changed: sandboxes,
-// products of one vendor behind one sign-in.
-func builtinAliases(t *testing.T) map[string]bool {
+// builtinAliases are the entries that are others with a few keys changed (sandboxes,
+// products of one vendor behind one sign-in), and which ones they are of.
+func builtinAliases(t *testing.T) map[string]string {
 	t.Helper()
-	out := map[string]bool{}
+	out := map[string]string{}
 	paths, err := filepath.Glob(filepath.Join("catalog", "providers", "*.yaml"))
 	if err != nil || len(paths) == 0 {
 		t.Fatal("no provider files", err)
@@ -84,7 +84,7 @@ func builtinAliases(t *testing.T) map[string]bool {
 		}
 		for name, e := range entries {
 			if e.Alias != "" {
-				out[name] = true
+				out[name] = e.Alias
 			}
 		}
 	}

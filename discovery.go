@@ -233,9 +233,14 @@ func (s *Subject) apiRequest(ctx context.Context, call *spec.APICall, base *url.
 	if err := expandInto(call.Headers, env, req.Header.Set); err != nil {
 		return nil, err
 	}
-	if s.sendsTo(base, target) {
-		return req, s.core.attach(s, req)
+	if !s.sendsTo(base, target) {
+		return req, nil
 	}
+	own := req.Header.Clone()
+	if err := s.core.attach(s, req); err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, own) // the call's own headers win over that of the auth mode
 	return req, nil
 }
 

@@ -44,7 +44,7 @@ func (s *Subject) askedExpiry(ctx context.Context, g Grant, before TwoStep) Gran
 		before.RefreshToken = cred.RefreshToken
 		s.Checkpoint(&before)
 	}
-	cred.ExpiresAt = s.withCaptured(g.Captured).introspectedExpiry(ctx, cred)
+	cred.ExpiresAt = s.withCaptured(g.Captured).introspectedExpiry(ctx, cred, g.IssuedAt)
 	return g
 }
 
@@ -66,7 +66,7 @@ func (s *Subject) loginExpiry(cred *TwoStep, answer *loginAnswer, began time.Tim
 	if expires.IsZero() && !s.provider.NeverExpires && s.provider.FixedLifetime > 0 {
 		expires = began.Add(s.provider.FixedLifetime)
 	}
-	if expires.IsZero() && !s.provider.NeverExpires && s.provider.Refresh.DefaultExpiresIn > 0 {
+	if expires.IsZero() && !s.provider.NeverExpires && !s.provider.Refresh.Introspect && s.provider.Refresh.DefaultExpiresIn > 0 {
 		expires = began.Add(s.provider.Refresh.DefaultExpiresIn)
 	}
 	if at, ok := sign.ExpiryOf(cred.Token.Reveal()); ok && expires.IsZero() {

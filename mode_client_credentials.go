@@ -67,7 +67,7 @@ func (clientCredentialsMode) Refresh(ctx context.Context, s *Subject) (Grant, er
 	next.Token = NewSecret(answer.AccessToken)
 	captured := s.capture(answer, nil)
 	if next.ExpiresAt = s.expiry(answer, issued, 0); next.ExpiresAt.IsZero() {
-		next.ExpiresAt = s.withCaptured(captured).introspectedExpiry(ctx, &next)
+		next.ExpiresAt = s.withCaptured(captured).introspectedExpiry(ctx, &next, issued)
 	}
 	if next.ExpiresAt.IsZero() {
 		next.ExpiresAt = issued.Add(defaultClientCredentialsLife).UTC()

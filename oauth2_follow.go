@@ -25,7 +25,7 @@ func (s *Subject) granted(ctx context.Context, token *OAuth2Token, answer *oauth
 		return Grant{}, err
 	}
 	if token.ExpiresAt.IsZero() {
-		token.ExpiresAt = s.introspectedExpiry(ctx, token)
+		token.ExpiresAt = s.introspectedExpiry(ctx, token, issued)
 	}
 	return g, nil
 }
@@ -98,16 +98,21 @@ func answerValues(answer *oauth.Answer) func(template.Ref) (string, bool) {
 
 // introspectedExpiry asks when a token expires whose answer did not say (RFC 7662),
 // where the provider's data says that it can be asked. That it cannot is no reason
-// to give the token up: it is then used until it is refused.
-func (s *Subject) introspectedExpiry(ctx context.Context, cred Credential) time.Time {
-	if s.provider.Introspection == nil || !s.provider.Refresh.Introspect {
+// to give the token up: it then lives as long as that data has it, or until it is
+// refused.
+func (s *Subject) introspectedExpiry(ctx context.Context, cred Credential, issued time.Time) time.Time {
+	r := &s.provider.Refresh
+	if s.provider.Introspection == nil || !r.Introspect {
 		return time.Time{}
 	}
 	found, err := s.withCredential(cred).introspect(ctx)
-	if err != nil || !found.Active {
-		return time.Time{}
+	switch {
+	case err == nil && found.Active && !found.ExpiresAt.IsZero():
+		return found.ExpiresAt
+	case r.DefaultExpiresIn > 0:
+		return issued.Add(r.DefaultExpiresIn).UTC()
 	}
-	return found.ExpiresAt
+	return time.Time{}
 }
 
 // Introspection is what a provider says of a token (RFC 7662 section 2.2).

@@ -153,7 +153,7 @@ func (s *Subject) renewed(ctx context.Context, g Grant, old, token *OAuth2Token,
 	}
 	_ = s.extraTokens(ctx, token, answer, g.IssuedAt, saved) // those that are there stay
 	if token.ExpiresAt.IsZero() {
-		token.ExpiresAt = s.introspectedExpiry(ctx, token)
+		token.ExpiresAt = s.introspectedExpiry(ctx, token, g.IssuedAt)
 	}
 	return g, nil
 }

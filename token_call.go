@@ -188,7 +188,7 @@ func (s *Subject) expiry(answer *oauth.Answer, issued time.Time, fallback time.D
 	if r.MaxExpiresIn > 0 && d > r.MaxExpiresIn {
 		d = 0
 	}
-	if d == 0 {
+	if d == 0 && !r.Introspect { // the provider is asked first
 		d = r.DefaultExpiresIn
 	}
 	if d == 0 {

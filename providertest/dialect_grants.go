@@ -18,6 +18,7 @@ type grants struct {
 	requests map[string]*requestToken
 	clients  map[string]*registered
 	pushed   map[string]url.Values // authorization requests, by their request_uri
+	fresh    bool                  // a code was exchanged, and nothing was made of the token yet
 	done     int                   // the step of a sign-in that was answered last
 	external string                // the external ID of the first AssumeRole
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -149,6 +150,7 @@ func (d *Dialect) exchange(h *hit) Answer {
 	if len(d.problems) > before {
 		return oauthAnswer(http.StatusBadRequest, "invalid_grant", "see Problems")
 	}
+	d.grants.fresh = true
 	return d.tokens(h.role)
 }
 
@@ -223,6 +225,7 @@ func (d *Dialect) refreshOAuth2(h *hit) Answer {
 			want[k] = t
 		}
 	}
+	maps.Copy(want, d.besideParams(p))
 	allowed := func(n string) bool {
 		return n == "refresh_token" || n == "resource" || n == "scope" && dig(d.entry, "refresh", "scope") == true || d.allows(h.role, n)
 	}
@@ -295,7 +298,7 @@ func (d *Dialect) sent(role string, out map[string]any) Answer {
 	if d.Override.Answer != nil {
 		d.Override.Answer(role, out)
 	}
-	return jsonAnswer(http.StatusOK, out)
+	return jsonAnswer(d.goodStatus(role), out)
 }
 
 // clientCredentials answers OAUTH2_CC.
@@ -321,7 +324,11 @@ func (d *Dialect) clientCredentials(h *hit) Answer {
 	if len(d.problems) > before {
 		return oauthAnswer(http.StatusBadRequest, "invalid_client", "see Problems")
 	}
-	pair := map[string]any{"access_token": d.newAccess(tokenLife).value, "expires_in": int(tokenLife.Seconds()), "token_type": "Bearer"}
+	access := d.newAccess(tokenLife)
+	if claims := d.fromClaims("access_token"); claims != nil {
+		access.value = d.unsignedJWT(claims, tokenLife)
+	}
+	pair := map[string]any{"access_token": access.value, "expires_in": int(tokenLife.Seconds()), "token_type": "Bearer"}
 	if textOf(d.entry["expires_in_unit"]) == "milliseconds" {
 		pair["expires_in"] = tokenLife.Milliseconds()
 	}

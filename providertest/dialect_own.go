@@ -95,6 +95,25 @@ func (d *Dialect) planGrant() bool {
 	return false
 }
 
+// besideParams is what a refresh sends that is for one of the additional tokens; nil if
+// it is for the access token.
+func (d *Dialect) besideParams(p url.Values) map[string]string {
+	list, _ := d.entry["additional_tokens"].([]any)
+	for _, x := range list {
+		params := templateMap(dig(mapOf(x), "refresh", "params"))
+		n := 0
+		for name, t := range params {
+			if v, missing := expand(t, d.get, false); len(missing) == 0 && p.Get(name) == v {
+				n++
+			}
+		}
+		if n > 0 && n == len(params) {
+			return params
+		}
+	}
+	return nil
+}
+
 // exchangeAccess gives a new access token for an old one, which may have expired.
 func (d *Dialect) exchangeAccess(h *hit) Answer {
 	p := looseParameters(h.r, h.body)
@@ -125,7 +144,7 @@ func (d *Dialect) pair() map[string]any {
 	case "exchange", "reissue":
 		out["expires_in"] = int(tokenLife.Seconds())
 	default:
-		if d.own("expiry") != "jwt" {
+		if d.own("expiry") != "jwt" && dig(d.entry, "refresh", "introspect") != true {
 			out["expires_in"] = int(tokenLife.Seconds())
 		}
 		out["refresh_token"] = d.newRefresh()
@@ -154,6 +173,18 @@ func (d *Dialect) placePair(pair map[string]any) map[string]any {
 	return out
 }
 
+// goodStatus is the status of a token answer that is a success.
+func (d *Dialect) goodStatus(role string) int {
+	success := mapOf(d.entry["success"])
+	if own, ok := dig(d.entry, "refresh", "success").(map[string]any); ok && role == "refresh" {
+		success = own
+	}
+	if n, ok := numberOf(success["status"]); ok {
+		return int(n)
+	}
+	return http.StatusOK
+}
+
 // moment is a time as expires_at_format has it.
 func (d *Dialect) moment(at time.Time) any {
 	switch d.own("expires_at_format") {
@@ -177,6 +208,26 @@ func (d *Dialect) addSuccess(out, success map[string]any) {
 	case success["present"] == true && dig(out, strings.Split(path, ".")...) == nil:
 		setPath(out, path, "there")
 	}
+}
+
+// introspect says how long a token lives (RFC 7662). The same is what an answer would
+// say that leaves it out.
+func (d *Dialect) introspect(h *hit) Answer {
+	p, _ := d.formParameters(h)
+	how, ok := ownAuths[d.own("introspection", "auth")]
+	if !ok {
+		how = d.clientAuth()
+	}
+	id := cmp.Or(d.in.ClientID, d.in.Credentials["client_id"], d.in.Credentials["clientId"])
+	secret := cmp.Or(d.in.ClientSecret, d.in.Credentials["client_secret"], d.in.Credentials["clientSecret"])
+	d.checkClient(h, p, how, id, secret)
+	i := slices.IndexFunc(d.grants.access, func(a *issued) bool { return a.value == p.Get("token") })
+	if i < 0 {
+		d.problem(h.role, "the token is %q, which was never issued", p.Get("token"))
+		return jsonAnswer(http.StatusOK, map[string]any{"active": false})
+	}
+	a := d.grants.access[i]
+	return jsonAnswer(http.StatusOK, map[string]any{"active": !a.dead(d.now()), "exp": a.expires.Unix()})
 }
 
 // push takes an authorization request (RFC 9126 section 2.1).

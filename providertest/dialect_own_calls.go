@@ -116,13 +116,7 @@ func (d *Dialect) triedOut(h *hit, expect map[string]any) Answer {
 		return a
 	}
 	body := map[string]any{}
-	if path := textOf(expect["path"]); path != "" {
-		var v any = "there"
-		if expect["equals"] != nil {
-			v = expect["equals"]
-		}
-		setPath(body, path, v)
-	}
+	setExpected(body, expect)
 	status := http.StatusOK
 	if list, _ := expect["status"].([]any); len(list) > 0 {
 		n, _ := numberOf(list[0])
@@ -133,6 +127,28 @@ func (d *Dialect) triedOut(h *hit, expect map[string]any) Answer {
 		a.Header.Set("Content-Type", kind)
 	}
 	return a
+}
+
+// setExpected makes an answer one that a check accepts.
+func setExpected(body, expect map[string]any) {
+	if path := textOf(expect["path"]); path != "" {
+		var v any = "there"
+		if expect["equals"] != nil {
+			v = expect["equals"]
+		}
+		setPath(body, path, v)
+	}
+}
+
+// setTriedOut does so for the checks that make the call of a look-up.
+func (d *Dialect) setTriedOut(h *hit, body map[string]any) {
+	list, _ := d.entry["verify"].([]any)
+	for _, x := range list {
+		v := mapOf(x)
+		if u := d.callURL(textOf(v["url"])); u != nil && sameEndpoint(u, h.r.URL) && v["data"] == nil {
+			setExpected(body, mapOf(v["expect"]))
+		}
+	}
 }
 
 // finding is a value that is looked up, and where it is in what is looked at.
@@ -201,8 +217,18 @@ func (d *Dialect) planThen() {
 	list, _ := d.entry["then"].([]any)
 	for _, x := range list {
 		step := mapOf(x)
-		d.add("then", textOf(step["url"]), func(h *hit) Answer { return d.exchangeAgain(h, step) })
+		method := cmp.Or(textOf(step["method"]), http.MethodPost)
+		d.addIf("then", textOf(step["url"]), func(h *hit) Answer { return d.exchangeAgain(h, step) }, func(r *http.Request, _ []byte) bool {
+			// The token endpoint may have the same URL, and a refresh the same parameters.
+			return !d.isTokenURL(r.URL) || r.Method == method && d.grants.fresh
+		})
 	}
+}
+
+// isTokenURL tells whether a URL is that of token requests.
+func (d *Dialect) isTokenURL(u *url.URL) bool {
+	token := d.expandURL(d.tokenURL())
+	return token != nil && sameEndpoint(token, u)
 }
 
 // exchangeAgain gives a new access token for what an earlier request gave.
@@ -214,6 +240,7 @@ func (d *Dialect) exchangeAgain(h *hit, step map[string]any) Answer {
 		v.token(d.grants.access[i])
 		bad := v.parameters("parameter", templateMap(step["params"]), p, func(string) bool { return false })
 		if len(bad) == 0 {
+			d.grants.fresh = false
 			out := map[string]any{}
 			for name, value := range map[string]any{"access_token": d.newAccess(tokenLife).value, "expires_in": int(tokenLife.Seconds())} {
 				setPath(out, cmp.Or(textOf(dig(step, "response_fields", name)), name), value)
@@ -234,7 +261,9 @@ func (d *Dialect) found(h *hit, step map[string]any) Answer {
 	if a.Status != http.StatusOK {
 		return a
 	}
-	var body any = d.holding(step)
+	holding := d.holding(step)
+	d.setTriedOut(h, holding)
+	var body any = holding
 	if s, ok := step["select"].(map[string]any); ok {
 		for path, t := range mapOf(s["where"]) {
 			if text, ok := t.(string); ok {

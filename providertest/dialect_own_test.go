@@ -2,6 +2,7 @@ package providertest
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -140,5 +141,72 @@ func TestDialectExchange(t *testing.T) {
 		{"posted", "refresh", by(http.MethodPost), "the method is POST"},
 		{"another token", "refresh", to("https://vendor.test/long?grant_type=exchange&old=x"), "which was never issued"},
 		{"another grant", "refresh", func(m *msg) { m.url = strings.ReplaceAll(m.url, "grant_type=exchange", "grant_type=x") }, "grant_type is"},
+	})
+}
+
+const besideEntry = `
+auth_mode: OAUTH2
+authorization_url: https://vendor.test/authorize
+token_url: https://vendor.test/token
+pkce: forbidden
+success: {path: ok, status: 201}
+then: [{url: "https://vendor.test/token", method: GET, params: {grant_type: trade, old: "${accessToken}"}}]
+introspection: {url: "https://vendor.test/introspect", auth: basic}
+refresh: {introspect: true}
+additional_tokens: [{name: files, refresh: {params: {scope: files}}}]
+connection_config:
+  account: {type: string, automated: true, source: discovery}
+discovery: [{url: /me, values: {account: id}}]
+proxy: {base_url: "https://api.vendor.test"}
+verify: [{url: /me, expect: {path: active, equals: true}}]
+`
+
+func besideScript(w *wire) {
+	in := w.d.Inputs()
+	back, ok := w.visit(msg{url: "https://vendor.test/authorize", form: url.Values{
+		"response_type": {"code"}, "client_id": {in.ClientID}, "redirect_uri": {callback}, "state": {"state-0123456789abcdef"},
+		"scope": {strings.Join(in.Scopes, " ")},
+	}})
+	if !ok {
+		return
+	}
+	client := url.Values{"client_id": {in.ClientID}, "client_secret": {in.ClientSecret}}
+	with := func(more url.Values) url.Values {
+		maps.Copy(more, client)
+		return more
+	}
+	token := w.do("token", msg{url: "https://vendor.test/token", form: with(url.Values{
+		"grant_type": {"authorization_code"}, "code": {back.Get("code")}, "redirect_uri": {callback},
+	})})
+	if w.edit == nil && (token.status != 201 || token.str("expires_in") != "" || token.str("refresh_token") == "") {
+		w.t.Errorf("the token response is %d %s", token.status, token.text)
+	}
+	q := url.Values{"grant_type": {"trade"}, "old": {token.str("access_token")}}
+	longer := w.do("then", msg{method: http.MethodGet, url: "https://vendor.test/token?" + q.Encode()})
+	access := longer.str("access_token")
+	if w.edit == nil && (access == "" || access == token.str("access_token")) {
+		w.t.Errorf("the trade is answered %s", longer.text)
+	}
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(in.ClientID)+":"+url.QueryEscape(in.ClientSecret)))
+	told := w.do("introspection", msg{url: "https://vendor.test/introspect", header: http.Header{"Authorization": {basic}}, form: url.Values{"token": {access}}})
+	if w.edit == nil && (told.str("active") != "true" || told.str("exp") == "") {
+		w.t.Errorf("the introspection is answered %s", told.text)
+	}
+	me := w.do("lookup", msg{method: http.MethodGet, url: "https://api.vendor.test/me", header: http.Header{"Authorization": {"Bearer " + access}}})
+	if w.edit == nil && (me.str("id") == "" || me.str("active") != "true") {
+		w.t.Errorf("a call that looks up and tries out is answered %s", me.text)
+	}
+	w.do("refresh", msg{url: "https://vendor.test/token", form: with(url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {token.str("refresh_token")}, "scope": {"files"},
+	})})
+}
+
+func TestDialectBeside(t *testing.T) {
+	t.Parallel()
+	scripted(t, "beside", besideEntry, besideScript, []edit{
+		{"traded another token", "then", to("https://vendor.test/token?grant_type=trade&old=x"), "parameter old"},
+		{"asked about another token", "introspection", set("token", "x"), "which was never issued"},
+		{"asked by nobody", "introspection", hdel("Authorization"), "header authorization is"},
+		{"another scope", "refresh", set("scope", "x"), "scope is not asked for"},
 	})
 }

@@ -27,6 +27,7 @@ func (d *Dialect) plan() {
 	d.planLookUps() // before what asks the same and wants less of the answer
 	d.planVerify()
 	d.planThen()
+	d.add("introspection", d.own("introspection", "url"), d.introspect)
 	switch d.mode {
 	case "OAUTH2", "MCP_OAUTH2":
 		d.planOAuth2()
