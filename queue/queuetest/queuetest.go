@@ -54,7 +54,7 @@ func wake(kind, id string) queue.Wake { return queue.Wake{Kind: kind, ID: id, At
 func (w *world) add(q queue.Queue, wakes ...queue.Wake) error {
 	for _, wk := range wakes {
 		if err := q.Add(w.ctx, wk); err != nil {
-			return fmt.Errorf("Add: %w", err)
+			return fmt.Errorf("a call of Add: %w", err)
 		}
 	}
 	return nil
@@ -107,7 +107,7 @@ func (r *reception) next() (got, error) {
 		return g, nil
 	case err := <-r.ended:
 		r.ended <- err
-		return got{}, fmt.Errorf("Receive has ended: %v", err)
+		return got{}, fmt.Errorf("no wake-up came: Receive has ended: %v", err)
 	case <-time.After(r.w.patience):
 		return got{}, errors.New("no wake-up came")
 	}
@@ -137,11 +137,11 @@ func (r *reception) stop() error {
 	case err := <-r.ended:
 		r.ended <- err
 		if !errors.Is(err, context.Canceled) {
-			return fmt.Errorf("Receive returned %v, not its context's error", err)
+			return fmt.Errorf("what Receive returned is not its context's error: %v", err)
 		}
 		return nil
 	case <-time.After(r.w.patience):
-		return errors.New("Receive does not return")
+		return errors.New("no end of Receive")
 	}
 }
 

@@ -280,7 +280,7 @@ func ends(w *world) error {
 	err = errors.Join(err, w.within("do's context being done", told))
 	select {
 	case <-r.ended:
-		return errors.Join(err, errors.New("Receive has ended and do has not"))
+		return errors.Join(err, errors.New("the end of Receive comes before that of do"))
 	case <-time.After(100 * time.Millisecond):
 	}
 	let()
@@ -321,7 +321,7 @@ func doneContext(w *world) error {
 		return nil
 	})
 	if called || !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("Receive = %v, and called do: %v", err, called)
+		return fmt.Errorf("the error is %v, and do was called: %v", err, called)
 	}
 	return nil
 }

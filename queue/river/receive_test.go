@@ -16,7 +16,7 @@ import (
 	"github.com/tieline/tieline/store/postgres/postgrestest"
 )
 
-// A wake-up that waits is one job however often it is added.
+// A wake-up that waits is one job however often it is added, and waits in the database.
 func TestAddOnce(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, "")
@@ -33,6 +33,9 @@ func TestAddOnce(t *testing.T) {
 	}
 	if n := number(t, q, "SELECT count(*) FROM @"); n != 4 {
 		t.Errorf("%d jobs for four wake-ups", n)
+	}
+	if n := number(t, q, "SELECT count(*) FROM @ WHERE state = 'scheduled'"); n != 1 {
+		t.Errorf("%d jobs are not looked at before their time", n)
 	}
 }
 
