@@ -19,7 +19,8 @@ import (
 // process dies between the answer and the deletion, or is slower than the claim lasts.
 //
 // The process that queues a message writes its row as claimed and sends it at once,
-// if it is not busy with others to the same receiver. All else is up to Run.
+// if it is not busy with others to the same receiver. All else is up to Run, which
+// finds it by looking, or is woken (forward_wake.go).
 
 // forwardType is the type of a webhook that is handed on.
 const forwardType = "forward"
@@ -115,12 +116,14 @@ func (c *core) enqueue(ctx context.Context, m message) error {
 		}
 		return err
 	}
-	if mine {
-		c.tasks.start(func() {
-			defer room.leave(m.rec.Target)
-			c.deliver(context.WithoutCancel(ctx), m)
-		})
+	if !mine {
+		c.tasks.start(func() { c.wakeForward(ctx, m) }) // the provider does not wait for it
+		return nil
 	}
+	c.tasks.start(func() {
+		defer room.leave(m.rec.Target)
+		c.deliver(context.WithoutCancel(ctx), m)
+	})
 	return nil
 }
 
@@ -200,6 +203,7 @@ func (c *core) postpone(ctx context.Context, m *message, ans answer) error {
 		return nil
 	}
 	c.logForward(ctx, "an attempt to forward failed", *m, ans.reason())
+	c.wakeForward(ctx, *m)
 	return nil
 }
 

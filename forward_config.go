@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tieline/tieline/queue"
 )
 
 // Forward says where webhooks of providers, and the Client's own events, are handed
@@ -46,6 +48,13 @@ type Forward struct {
 	// EventConnected, EventReconnected, EventConnectFailed and EventReauthRequired;
 	// an empty list none. EventForwardFailed cannot be forwarded.
 	Events []EventType
+
+	// Queue carries wake-ups to whoever runs [Client.Run], so that what waits is sent
+	// when its time comes. Default: none is needed, Run looks at the Store every ten
+	// seconds or so. With a Queue it looks for what is to be forwarded every half a
+	// minute or so, which finds what the Queue lost. It may be that of the functions as
+	// well.
+	Queue queue.Queue
 }
 
 const (
@@ -70,11 +79,12 @@ type forwardPlan struct {
 	keys   [][]byte
 	nango  []byte
 	events map[EventType]bool
+	queue  queue.Queue // nil: none
 }
 
 // plan checks a Forward.
 func (f *Forward) plan() (forwardPlan, error) {
-	p := forwardPlan{urls: slices.Clone(f.URLs), nango: []byte(f.NangoKey.Reveal()), events: map[EventType]bool{}}
+	p := forwardPlan{urls: slices.Clone(f.URLs), nango: []byte(f.NangoKey.Reveal()), events: map[EventType]bool{}, queue: f.Queue}
 	var problems []error
 	wrong := func(field, reason string) {
 		problems = append(problems, &FieldError{Field: "Forward." + field, Reason: reason})

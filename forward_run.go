@@ -57,25 +57,38 @@ func (r *runner) forwardTo(ctx context.Context, target, size string, now time.Ti
 	lane := target + "/" + size
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.lanes[lane] || len(r.lanes) >= maxLanes {
+	if _, underWay := r.lanes[lane]; underWay || len(r.lanes) >= maxLanes {
 		return
 	}
 	if r.lanes == nil {
 		r.lanes = map[string]bool{}
 	}
-	r.lanes[lane] = true
+	r.lanes[lane] = false
 	r.drains.Go(func() {
-		defer func() {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			delete(r.lanes, lane)
-		}()
-		err := r.drainLane(ctx, target, size, now)
-		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
-			r.log.LogAttrs(ctx, slog.LevelWarn, "forwarding what is due failed", errorAttr(translate(err)))
+		for more := true; more; now = r.soon() {
+			err := r.drainLane(ctx, target, size, now)
+			if err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) && !errors.Is(err, errNoRoom) {
+				r.log.LogAttrs(ctx, slog.LevelWarn, "forwarding what is due failed", errorAttr(translate(err)))
+			}
+			more = r.leaveLane(lane, err == nil)
 		}
 	})
 }
+
+// leaveLane ends what is under way for a receiver, unless there is more, and time for it.
+func (r *runner) leaveLane(lane string, ok bool) (more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ok && r.lanes[lane] {
+		r.lanes[lane] = false
+		return true
+	}
+	delete(r.lanes, lane)
+	return false
+}
+
+// errNoRoom: the receiver is busy, or hangs.
+var errNoRoom = errors.New("there is no room")
 
 // drainLane claims what is due at a receiver and sends it, as fast as there is room.
 func (r *runner) drainLane(ctx context.Context, target, size string, now time.Time) error {
@@ -89,7 +102,7 @@ func (r *runner) drainLane(ctx context.Context, target, size string, now time.Ti
 		}
 		room := r.rooms.of(m)
 		if !r.enter(ctx, room, target) {
-			return nil
+			return errNoRoom
 		}
 		if err := r.claimAndDeliver(ctx, m, room); err != nil {
 			return err

@@ -30,7 +30,12 @@ const runInterval = 10 * time.Second
 // fails is tried again.
 func (c *Client) Run(ctx context.Context) error {
 	r := runner{core: c.core, slots: make(chan struct{}, c.core.policy.Concurrency)}
+	rctx, stop := context.WithCancel(ctx)
+	if r.forwarding.queue != nil && r.forwards() {
+		r.drains.Go(func() { r.receiveForwards(rctx) })
+	}
 	err := r.run(ctx)
+	stop()
 	r.drains.Wait()
 	if errors.Is(err, ErrClosed) || errors.Is(err, store.ErrClosed) {
 		return opError("tieline: run", err)
@@ -46,7 +51,9 @@ type runner struct {
 
 	mu       sync.Mutex
 	draining map[string]bool // by provider
-	lanes    map[string]bool // what is forwarded, by receiver
+	lanes    map[string]bool // what is forwarded, by receiver and size; true: there is more
+
+	forwardLook time.Time // the next one
 }
 
 func (r *runner) run(ctx context.Context) error {
@@ -77,7 +84,7 @@ func (r *runner) sweep(ctx context.Context) error {
 	for name := range providers {
 		r.drain(ctx, name)
 	}
-	return errors.Join(err, r.clearExpired(ctx), r.sweepJournal(ctx), r.forwardDue(ctx))
+	return errors.Join(err, r.clearExpired(ctx), r.sweepJournal(ctx), r.sweepForwards(ctx))
 }
 
 // providersDue are the providers with connections that are due, and perhaps

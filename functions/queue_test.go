@@ -34,11 +34,11 @@ func (m *mail) Add(_ context.Context, w queue.Wake) error {
 	return nil
 }
 
-func (m *mail) next() (queue.Wake, bool) {
+func (m *mail) next(kinds []string) (queue.Wake, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, w := range m.waits {
-		if !w.At.After(time.Now()) {
+		if slices.Contains(kinds, w.Kind) && !w.At.After(time.Now()) {
 			m.waits = slices.Delete(m.waits, i, i+1)
 			return w, true
 		}
@@ -46,11 +46,11 @@ func (m *mail) next() (queue.Wake, bool) {
 	return queue.Wake{}, false
 }
 
-func (m *mail) Receive(ctx context.Context, do func(context.Context, queue.Wake) error) error {
+func (m *mail) Receive(ctx context.Context, kinds []string, do func(context.Context, queue.Wake) error) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for pause(ctx, 10*time.Millisecond) {
-		for w, ok := m.next(); ok; w, ok = m.next() {
+		for w, ok := m.next(kinds); ok; w, ok = m.next(kinds) {
 			wg.Go(func() {
 				if do(ctx, w) != nil {
 					m.mu.Lock()

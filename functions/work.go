@@ -221,7 +221,7 @@ const maxEarly = 5 * time.Second
 // receive takes wake-ups until ctx is done.
 func (w *worker) receive(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := w.queue.Receive(ctx, w.woken)
+		err := w.queue.Receive(ctx, []string{string(kindRun), string(kindState)}, w.woken)
 		if err != nil && ctx.Err() == nil {
 			w.failed(ctx, "receiving wake-ups failed", err)
 		}

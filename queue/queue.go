@@ -20,7 +20,7 @@ type Wake struct {
 }
 
 // Queue carries wake-ups. Its methods may be called from many goroutines and
-// processes at once.
+// processes at once. Package queuetest checks an implementation.
 type Queue interface {
 	// Add asks for a wake-up at w.At or soon after; a time in the past is now. Adding
 	// one that waits already need not make a second one, but one that is being
@@ -28,9 +28,13 @@ type Queue interface {
 	// outlives the process, and comes at least once.
 	Add(ctx context.Context, w Wake) error
 
-	// Receive hands wake-ups to do, several at once, until ctx is done. It then waits
-	// for the calls of do that are under way and returns ctx's error. do may take as
-	// long as a function runs. An error of do, or the end of the process during it,
-	// means: again, later.
-	Receive(ctx context.Context, do func(context.Context, Wake) error) error
+	// Receive hands wake-ups of these kinds to do, several at once, until ctx is done.
+	// It then waits for the calls of do that are under way, whose context ends with
+	// ctx, and returns ctx's error. Wake-ups of other kinds are left to who receives
+	// those: one Queue serves several receivers, in one process or in many, and each
+	// wake-up goes to one of those that receive its kind.
+	//
+	// do may take as long as a function runs. An error of do, or the end of the
+	// process during it, means: again, later.
+	Receive(ctx context.Context, kinds []string, do func(context.Context, Wake) error) error
 }
