@@ -42,7 +42,7 @@ const (
 
 const (
 	defaultPoll        = time.Second
-	defaultQueuePoll   = 30 * time.Second
+	defaultQueuePoll   = 10 * time.Second
 	defaultDiscover    = time.Minute
 	defaultKeep        = 24 * time.Hour
 	defaultTakeOver    = 30 * time.Second

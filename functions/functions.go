@@ -42,7 +42,7 @@ type Config struct {
 	// is looked at every Poll.
 	Queue queue.Queue
 	// Poll is how often [Functions.Work] looks for what is due while it finds
-	// nothing. Default: a second, or 30 with a Queue.
+	// nothing. Default: a second, or 10 with a Queue.
 	Poll time.Duration
 	// Discover is how often Work looks for connections that are new to functions on
 	// a schedule. Default: a minute.

@@ -48,6 +48,18 @@ func (f *Functions) mayTake(e entry) bool {
 	return now.Sub(w.since) >= f.times.watch
 }
 
+// watching reports whether this process has an eye on another one's claim.
+func (f *Functions) watching() bool {
+	f.dmu.Lock()
+	defer f.dmu.Unlock()
+	for _, w := range f.watches {
+		if time.Since(w.seen) < f.times.watch {
+			return true
+		}
+	}
+	return false
+}
+
 // forgetWatches drops what is not looked at any more.
 func (f *Functions) forgetWatches() {
 	f.dmu.Lock()

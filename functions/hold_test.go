@@ -300,3 +300,27 @@ func TestRewrapDuringRun(t *testing.T) {
 		}
 	})
 }
+
+// With a Queue the Store is looked at less often, and the dead are stood in for all the
+// same, though their wake-ups are lost with them.
+func TestTakeOverWithQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "alice")
+		var n atomic.Int64
+		lost := func(c *Config) { c.Queue = &mail{lose: func(int) bool { return true }} }
+		first := w.process(lost, charge(&n, time.Minute)).work()
+		if _, err := first.Start(t.Context(), at("alice"), "charge", []byte(`{"word":"x"}`), RunOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for n.Load() == 0 {
+			time.Sleep(time.Second)
+		}
+		w.process(lost, charge(&n, time.Minute)).work()
+		first.kill()
+		time.Sleep(defaultTakeOver*3/2 + 4*time.Second)
+		if n.Load() != 2 {
+			t.Errorf("%d attempts", n.Load())
+		}
+	})
+}
