@@ -1,4 +1,4 @@
-MODULES := . examples e2e otel queue/river store/postgres
+MODULES := . examples e2e mcp otel queue/river store/postgres
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 10s
 
@@ -32,8 +32,9 @@ mutants: ## the conformance suite and the schedules against seeded bugs, as tabl
 soak: ## ten minutes at an authorization server that punishes reuse, on both databases
 	cd e2e && TIELINE_REQUIRE_POSTGRES=1 TIELINE_E2E_DURATION=10m go test -run TestOneExchangePerGeneration -count=1 -v -timeout 30m .
 
-kill: ## a thousand kills per database, and pauses and outages; takes twenty minutes
+kill: ## a thousand kills per database, and pauses and outages, of refreshes and of functions; takes forty minutes
 	cd e2e && TIELINE_REQUIRE_POSTGRES=1 TIELINE_E2E_KILL_DURATION=8m go test -run 'TestKill$$' -count=1 -v -timeout 40m .
+	cd e2e && TIELINE_REQUIRE_POSTGRES=1 TIELINE_E2E_DURATION=8m go test -run 'TestFunctionsKill$$' -count=1 -v -timeout 40m .
 
 load: ## the service under 64 connections, next to a bare handler; takes two minutes
 	cd e2e && TIELINE_E2E_LOAD=30s go test -run TestLoad -count=1 -v .
@@ -47,6 +48,7 @@ generate: ## the generated form of the catalog, and the list of providers
 
 examples: ## run the examples that need nothing
 	go run ./examples/quickstart
+	go run ./examples/contacts
 
 cross: ## build for the other platforms
 	@.ci/cross

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tieline/tieline/internal/oauth"
@@ -27,7 +28,7 @@ const (
 	maxExternalID = 1224
 )
 
-var awsRegion = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+var awsRegion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]{1,64}$`) })
 
 func (m awsMode) Create(ctx context.Context, s *Subject) (Grant, error) {
 	cred := *s.private.cred.(*AWS)
@@ -42,9 +43,9 @@ func (m awsMode) Create(ctx context.Context, s *Subject) (Grant, error) {
 		return Grant{}, &FieldError{Field: "credential.role_arn", Reason: "is required"}
 	case cred.Region == "":
 		return Grant{}, &FieldError{Field: "credential.region", Reason: "is required"}
-	case !awsRegion.MatchString(cred.Region):
+	case !awsRegion().MatchString(cred.Region):
 		return Grant{}, &FieldError{Field: "credential.region", Reason: "must be lower-case letters, digits and -"}
-	case !awsRegion.MatchString(s.config["service"]):
+	case !awsRegion().MatchString(s.config["service"]):
 		return Grant{}, &FieldError{Field: "config.service", Reason: "must be lower-case letters, digits and -"}
 	}
 	if err := checkText("credential.external_id", cred.ExternalID, 0, maxExternalID, printableASCII); err != nil {

@@ -27,6 +27,10 @@
 // whether a grant was lost that need not have been. Package internal/kill is how.
 // TestKillNotices breaks a store on purpose, and expects grants to be lost.
 //
+// TestFunctionsKill kills and stops processes that run package functions, on a schedule
+// of a second and on demand, and judges from what the functions told a provider that
+// no interval was completed twice or left out; without claims it finds hundreds.
+//
 // Package sdk is about a connection's client underneath SDKs of other people, and
 // package browser about the connect page; it needs Node and Chromium.
 //

@@ -30,8 +30,9 @@ type role struct {
 	// For "dump": the files to write to the standard output.
 	Files []string
 
-	Hooks hooks // for "hooks"
-	Bare  bare  // for "bare"
+	Hooks      hooks      // for "hooks"
+	Bare       bare       // for "bare"
+	Scheduling scheduling // for "functions"
 }
 
 // play is the other process. It returns its exit code.
@@ -48,6 +49,8 @@ func play(text string) int {
 			err = r.Bare.serve(os.Stdin, os.Stdout)
 		case "hooks":
 			err = r.takeHooks(os.Stdin, os.Stdout)
+		case "functions":
+			err = r.runFunctions(os.Stdin, os.Stdout)
 		default:
 			err = errors.New("unknown role")
 		}

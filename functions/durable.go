@@ -42,9 +42,11 @@ const (
 
 const (
 	defaultPoll        = time.Second
-	defaultQueuePoll   = 30 * time.Second
+	defaultQueuePoll   = 10 * time.Second
 	defaultDiscover    = time.Minute
 	defaultKeep        = 24 * time.Hour
+	defaultTakeOver    = 30 * time.Second
+	minTakeOver        = time.Second
 	defaultConcurrency = 16
 	defaultMaxBytes    = 1 << 20
 )
@@ -57,6 +59,7 @@ type durable struct {
 	poll        time.Duration
 	discover    time.Duration
 	keep        time.Duration
+	times       times
 	concurrency int
 	maxBytes    int
 	now         func() time.Time // as the Store keeps times
@@ -74,6 +77,7 @@ func (cfg Config) durable() (*durable, error) {
 		store: cfg.Store, keys: cfg.Keys, queue: cfg.Queue,
 		poll: cfg.Poll, discover: cmp.Or(cfg.Discover, defaultDiscover), keep: cmp.Or(cfg.Keep, defaultKeep),
 		concurrency: cmp.Or(cfg.Concurrency, defaultConcurrency), maxBytes: cmp.Or(cfg.MaxBytes, defaultMaxBytes),
+		times: timesFor(cmp.Or(cfg.TakeOver, defaultTakeOver)),
 		nudge: make(chan struct{}, 1), watches: map[string]watch{}, inHand: map[string]bool{}, told: map[string]bool{},
 	}
 	if d.poll == 0 {
@@ -98,6 +102,9 @@ func (cfg Config) durable() (*durable, error) {
 	check("Keep", d.keep > 0)
 	check("Concurrency", d.concurrency > 0)
 	check("MaxBytes", d.maxBytes > 0)
+	if cfg.TakeOver != 0 && cfg.TakeOver < minTakeOver {
+		errs = append(errs, fmt.Errorf("TakeOver is %v, less than %v", cfg.TakeOver, minTakeOver))
+	}
 	if (cfg.Store == nil) != (cfg.Keys == nil) {
 		errs = append(errs, errors.New("one of Store and Keys is missing"))
 	}

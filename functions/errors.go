@@ -56,6 +56,7 @@ const (
 // KindOf tells the kind of a failure, and "" for nil.
 func KindOf(err error) Kind {
 	var refused *RefusedError
+	var answer *tieline.StatusError // of Call.Pages
 	var run *RunError
 	switch {
 	case err == nil:
@@ -73,6 +74,8 @@ func KindOf(err error) Kind {
 			return KindTemporary
 		}
 		return KindRefused
+	case errors.As(err, &answer):
+		return KindOf(&RefusedError{Status: answer.Status})
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, tieline.ErrRefreshFailed), errors.Is(err, tieline.ErrUnreachable),
 		errors.Is(err, tieline.ErrClosed), errors.Is(err, ErrTakenOver):

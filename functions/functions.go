@@ -42,7 +42,7 @@ type Config struct {
 	// is looked at every Poll.
 	Queue queue.Queue
 	// Poll is how often [Functions.Work] looks for what is due while it finds
-	// nothing. Default: a second, or 30 with a Queue.
+	// nothing. Default: a second, or 10 with a Queue.
 	Poll time.Duration
 	// Discover is how often Work looks for connections that are new to functions on
 	// a schedule. Default: a minute.
@@ -50,6 +50,11 @@ type Config struct {
 	// Keep is how long a run stays after its end, and an idempotency key with it.
 	// Default: 24 h.
 	Keep time.Duration
+	// TakeOver is how long after a process was last heard of another one does what it
+	// had in hand. At least a second, and the same in all processes. Shorter, functions
+	// that a busy machine or a slow Store keeps from being heard of lose their runs to
+	// others. Default: 30 s.
+	TakeOver time.Duration
 	// Concurrency is how many functions Work runs at once. Default: 16.
 	Concurrency int
 	// MaxBytes bounds an input, an output, and a webhook that starts a function.

@@ -10,23 +10,20 @@ import (
 	"github.com/tieline/tieline/store"
 )
 
-// The times of a claim. Whoever holds one writes to the row every beatEvery, and
-// gives up when none of these writes has succeeded for holdFor. Whoever finds a row
-// that was not written for dueAfter begins to watch it, and takes it over when it has
-// stood still for watchFor, which is longer than holdFor by enough for the function
-// to notice that its context is done.
-const (
-	beatEvery = 5 * time.Second
-	dueAfter  = 10 * time.Second
-	holdFor   = 15 * time.Second
-	watchFor  = 20 * time.Second
+// times are those of a claim. Whoever holds one writes to the row every beat, and
+// gives up when none of these writes has succeeded for hold. Whoever finds a row that
+// was not written for due begins to watch it, and takes it over when it has stood
+// still for watch, which is longer than hold by enough for the function to notice
+// that its context is done.
+type times struct{ beat, due, hold, watch time.Duration }
 
-	// ignoredFor is how long a claim is kept for a function that does not return
-	// although its context is done.
-	ignoredFor = 5 * time.Second
-	// endFor is how long it is tried to write down what became of a run.
-	endFor = 20 * time.Second
-)
+// timesFor divides the time after which another process takes over.
+func timesFor(takeOver time.Duration) times {
+	return times{beat: takeOver / 6, due: takeOver / 3, hold: takeOver / 2, watch: takeOver * 2 / 3}
+}
+
+// endFor is how long it is tried to write down what became of a run.
+const endFor = 20 * time.Second
 
 // errBusy: somebody else has the row, or has changed it.
 var errBusy = errors.New("another process was first")
@@ -48,7 +45,19 @@ func (f *Functions) mayTake(e entry) bool {
 	}
 	w.seen = now
 	f.watches[e.row.ID] = w
-	return now.Sub(w.since) >= watchFor
+	return now.Sub(w.since) >= f.times.watch
+}
+
+// watching reports whether this process has an eye on another one's claim.
+func (f *Functions) watching() bool {
+	f.dmu.Lock()
+	defer f.dmu.Unlock()
+	for _, w := range f.watches {
+		if time.Since(w.seen) < f.times.watch {
+			return true
+		}
+	}
+	return false
 }
 
 // forgetWatches drops what is not looked at any more.
@@ -56,7 +65,7 @@ func (f *Functions) forgetWatches() {
 	f.dmu.Lock()
 	defer f.dmu.Unlock()
 	for id, w := range f.watches {
-		if time.Since(w.seen) > 10*watchFor {
+		if time.Since(w.seen) > 10*f.times.watch {
 			delete(f.watches, id)
 		}
 	}
@@ -129,7 +138,7 @@ func (h *hold) numbered(next entry) store.Row {
 	h.beat++
 	next.rec.Beat = h.beat
 	if next.rec.State == record.FunctionRunning {
-		next.row.Due = h.f.now().Add(dueAfter)
+		next.row.Due = h.f.now().Add(h.f.times.due)
 	}
 	return next.packed()
 }
@@ -294,27 +303,27 @@ func (h *hold) saveCheckpoint(ctx context.Context, checkpoint []byte) error {
 
 // keep writes to the row until ctx is done, which is when the function has returned.
 // When it cannot, it ends the function's context. over is closed when that is done: a
-// function that goes on nevertheless is not kept for long.
+// function that goes on nevertheless keeps the claim for one beat more.
 func (h *hold) keep(ctx context.Context, over <-chan struct{}, lost context.CancelCauseFunc) {
 	var late <-chan time.Time
-	beat := time.NewTimer(beatEvery)
+	beat := time.NewTimer(h.f.times.beat)
 	defer beat.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-over:
-			over, late = nil, time.After(ignoredFor)
+			over, late = nil, time.After(h.f.times.beat)
 		case <-late:
 			return
 		case <-beat.C:
-			next := beatEvery
+			next := h.f.times.beat
 			if err := h.renew(ctx); err != nil {
 				if !h.alive(err) {
 					lost(ErrTakenOver)
 					return
 				}
-				next = beatEvery / 5
+				next /= 5
 			}
 			beat.Reset(next)
 		}
@@ -329,7 +338,7 @@ func (h *hold) renew(ctx context.Context) error {
 }
 
 // left is for how long the claim can be believed in without another write.
-func (h *hold) left() time.Duration { return holdFor - time.Since(*h.renewed.Load()) }
+func (h *hold) left() time.Duration { return h.f.times.hold - time.Since(*h.renewed.Load()) }
 
 // alive reports whether a hold outlives a failure to renew it.
 func (h *hold) alive(err error) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -83,7 +84,7 @@ func TestTakeOver(t *testing.T) {
 				}
 				first.kill()
 				// A clock that is ahead makes the others wait by as much.
-				time.Sleep(max(ahead, 0) + dueAfter + watchFor + 4*time.Second)
+				time.Sleep(max(ahead, 0) + defaultTakeOver + 4*time.Second)
 				if n.Load() != 2 {
 					t.Errorf("%d attempts", n.Load())
 				}
@@ -92,6 +93,41 @@ func TestTakeOver(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TakeOver says how soon.
+func TestTakeOverSooner(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "alice")
+		var n atomic.Int64
+		soon := func(c *Config) { c.TakeOver, c.Poll = 3*time.Second, 100*time.Millisecond }
+		first := w.process(soon, charge(&n, 20*time.Second)).work()
+		if _, err := first.Start(t.Context(), at("alice"), "charge", []byte(`{"word":"x"}`), RunOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		w.process(soon, charge(&n, time.Second)).work()
+		time.Sleep(10 * time.Second)
+		if n.Load() != 1 {
+			t.Error("it was taken from somebody who is alive")
+		}
+		first.kill()
+		time.Sleep(3500 * time.Millisecond)
+		if n.Load() != 2 {
+			t.Errorf("%d attempts", n.Load())
+		}
+	})
+}
+
+func TestTakeOverTooSoon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, d := range []time.Duration{-1, time.Second - 1} {
+		if _, err := New(Config{Client: w.Client, TakeOver: d}); err == nil || !strings.Contains(err.Error(), "TakeOver") {
+			t.Errorf("%v: %v", d, err)
+		}
 	}
 }
 
@@ -261,6 +297,30 @@ func TestRewrapDuringRun(t *testing.T) {
 		}
 		if _, err := p.Get(t.Context(), run.ID); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// With a Queue the Store is looked at less often, and the dead are stood in for all the
+// same, though their wake-ups are lost with them.
+func TestTakeOverWithQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "alice")
+		var n atomic.Int64
+		lost := func(c *Config) { c.Queue = &mail{lose: func(int) bool { return true }} }
+		first := w.process(lost, charge(&n, time.Minute)).work()
+		if _, err := first.Start(t.Context(), at("alice"), "charge", []byte(`{"word":"x"}`), RunOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for n.Load() == 0 {
+			time.Sleep(time.Second)
+		}
+		w.process(lost, charge(&n, time.Minute)).work()
+		first.kill()
+		time.Sleep(defaultTakeOver*3/2 + 4*time.Second)
+		if n.Load() != 2 {
+			t.Errorf("%d attempts", n.Load())
 		}
 	})
 }

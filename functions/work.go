@@ -77,6 +77,8 @@ func (w *worker) sweepAgain(ctx context.Context, kind store.Kind, nudge <-chan s
 			wait = max(wait, 5*time.Second)
 		case n > 0:
 			wait /= 4
+		case w.watching():
+			wait = min(wait, w.times.watch/4) // or nobody sees soon that it stood still
 		}
 		timer := time.NewTimer(wait*9/10 + jitter(wait/5))
 		select {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/tieline/tieline/internal/xmlbody"
 )
@@ -94,9 +95,9 @@ func objectsIn(list []any) (objects []map[string]any) {
 	return objects
 }
 
-var formStart = regexp.MustCompile(`^[?#]?[A-Za-z_][A-Za-z0-9_.%-]*=`)
+var formStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[?#]?[A-Za-z_][A-Za-z0-9_.%-]*=`) })
 
-func isForm(text string) bool { return formStart.MatchString(text) }
+func isForm(text string) bool { return formStart().MatchString(text) }
 
 // parseForm reads as much as can be read: a field that is not encoded as it
 // should be is taken as it is, and the first that is not empty counts.

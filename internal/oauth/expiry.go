@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -87,10 +88,12 @@ func jwtExpiry(token string, now time.Time) time.Time {
 func Lifetime(v any) time.Duration { return Fields{}.lifetime(v) }
 
 // lifeWords are durations that Go does not read.
-var lifeWords = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) *(s|m|h|d|w|sec|second|seconds|min|minute|minutes|hour|hours|day|days|week|weeks)$`)
+var lifeWords = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) *(s|m|h|d|w|sec|second|seconds|min|minute|minutes|hour|hours|day|days|week|weeks)$`)
+})
 
 func inWords(s string) time.Duration {
-	m := lifeWords.FindStringSubmatch(strings.ToLower(s))
+	m := lifeWords().FindStringSubmatch(strings.ToLower(s))
 	if m == nil {
 		return 0
 	}

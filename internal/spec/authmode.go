@@ -1,8 +1,8 @@
 package spec
 
 import (
-	"regexp"
 	"slices"
+	"strings"
 )
 
 // AuthMode is the way a credential is got and attached.
@@ -42,11 +42,13 @@ func (m AuthMode) Valid() bool { return m.IsOwn() || slices.Contains(AuthModes()
 
 // ownMode is how modes are called that an application brings along. None of the
 // format is called so.
-var ownMode = regexp.MustCompile(`^X_[A-Z0-9_]{1,60}$`)
+var ownMode = lazyRegexp(`^X_[A-Z0-9_]{1,60}$`)
 
 // IsOwn reports whether the mode is one of an application's own, of which nothing
 // is known here but its name.
-func (m AuthMode) IsOwn() bool { return ownMode.MatchString(string(m)) }
+func (m AuthMode) IsOwn() bool {
+	return strings.HasPrefix(string(m), "X_") && ownMode().MatchString(string(m))
+}
 
 // in reports whether the mode is one of modes.
 func (m AuthMode) in(modes ...AuthMode) bool { return slices.Contains(modes, m) }

@@ -59,9 +59,9 @@ func (c *checker) webhook(e *Entry) {
 
 // pathOf writes the elements of lists, which are numbers between dots, as paths have
 // them: "verify.0.header" is "verify[0].header".
-func pathOf(key string) string { return listElement.ReplaceAllString(key, "[$1]") }
+func pathOf(key string) string { return listElement().ReplaceAllString(key, "[$1]") }
 
-var listElement = regexp.MustCompile(`\.([0-9]+)`)
+var listElement = lazyRegexp(`\.([0-9]+)`)
 
 func (c *checker) exchange(path string, raw RawThen) Exchange {
 	if raw.URL == "" {

@@ -2,10 +2,13 @@
 
 package kill
 
-import "time"
+import (
+	"os"
+	"time"
+)
 
 // CanPause says whether processes can be stopped for a while here.
 const CanPause = false
 
-// pause does nothing: there is no SIGSTOP here.
-func (p *process) pause(time.Duration) Fault { return Fault{Process: p.number} }
+// Pause does nothing: there is no SIGSTOP here.
+func Pause(*os.Process, time.Duration) {}

@@ -3,6 +3,7 @@
 package kill
 
 import (
+	"os"
 	"syscall"
 	"time"
 )
@@ -10,14 +11,11 @@ import (
 // CanPause says whether processes can be stopped for a while here.
 const CanPause = true
 
-// pause stops the process for d.
-func (p *process) pause(d time.Duration) Fault {
-	f := Fault{Process: p.number, Begin: now()}
-	_ = p.cmd.Process.Signal(syscall.SIGSTOP)
+// Pause stops a process for d.
+func Pause(p *os.Process, d time.Duration) {
+	_ = p.Signal(syscall.SIGSTOP)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	<-timer.C
-	_ = p.cmd.Process.Signal(syscall.SIGCONT)
-	f.End = now()
-	return f
+	_ = p.Signal(syscall.SIGCONT)
 }

@@ -82,6 +82,14 @@ func (p *process) kill() Fault {
 	return f
 }
 
+// pause stops the process for d.
+func (p *process) pause(d time.Duration) Fault {
+	f := Fault{Process: p.number, Begin: now()}
+	Pause(p.cmd.Process, d)
+	f.End = now()
+	return f
+}
+
 // stop lets it end in order, which takes as long as it has to drain.
 func (p *process) stop() error {
 	p.wanted = true
