@@ -278,7 +278,7 @@ func TestConnectionIsDeleted(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			j.add("%v", call.SaveCheckpoint(ctx, 1))
 			return "x", nil
-		}, Options{Every: time.Minute})
+		}, Options{Every: 24 * time.Hour})
 		p := w.process(nil, slow).work()
 		run, err := p.Start(t.Context(), at("alice"), "slow", nil, RunOptions{})
 		if err != nil {

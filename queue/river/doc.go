@@ -25,8 +25,9 @@
 //
 // # When wake-ups come
 //
-// At once, if their time has come and somebody receives. Those with a time up to half
-// a second after it; a few seconds later while the process that led has just died.
+// At once, if their time has come and somebody receives. Those with a time come
+// within a second or so of it, or up to twenty seconds after it when the process that leads
+// among those that receive was killed.
 //
 // One whose receiver fails comes again after a second, then more rarely, at least
 // every minute, a hundred times. One whose process was killed comes again within two
