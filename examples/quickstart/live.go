@@ -123,6 +123,13 @@ func probe(p tieline.Provider) (request, bool) {
 				Data      json.RawMessage `json:"data"`
 			} `json:"verification"`
 		} `json:"proxy"`
+		Verify []struct {
+			URL        string            `json:"url"`
+			Method     string            `json:"method"`
+			Data       json.RawMessage   `json:"data"`
+			BodyFormat string            `json:"body_format"`
+			Headers    map[string]string `json:"headers"`
+		} `json:"verify"`
 	}
 	if err := json.Unmarshal(p.JSON(), &entry); err != nil {
 		return request{}, false
@@ -130,6 +137,11 @@ func probe(p tieline.Provider) (request, bool) {
 	candidates := []request{{method: http.MethodGet, url: entry.UserinfoURL}}
 	if v := entry.Proxy.Verification; len(v.Endpoints) > 0 {
 		candidates = append([]request{{method: v.Method, url: v.Endpoints[0], body: v.Data}}, candidates...)
+	}
+	if len(entry.Verify) > 0 {
+		if v := entry.Verify[0]; v.BodyFormat == "" && len(v.Headers) == 0 {
+			candidates = append([]request{{method: cmp.Or(v.Method, http.MethodGet), url: v.URL, body: v.Data}}, candidates...)
+		}
 	}
 	for _, r := range candidates {
 		if r.url != "" && !strings.Contains(r.url+string(r.body), "${") {
