@@ -21,7 +21,7 @@ var (
 	//go:embed builtin.index
 	index string
 	//go:embed builtin.pack
-	data string
+	data []byte
 )
 
 // Lookup returns the entry of a provider as JSON, with the keys of the provider

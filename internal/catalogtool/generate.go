@@ -54,7 +54,7 @@ func write(index, data string, entries []pack.Text) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(index, []byte(p.Index), 0o644), os.WriteFile(data, []byte(p.Data), 0o644))
+	return errors.Join(os.WriteFile(index, []byte(p.Index), 0o644), os.WriteFile(data, p.Data, 0o644))
 }
 
 func read(index, data string) ([]pack.Text, error) {
@@ -63,5 +63,5 @@ func read(index, data string) ([]pack.Text, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	return pack.Pack{Index: string(i), Data: string(d)}.Texts()
+	return pack.Pack{Index: string(i), Data: d}.Texts()
 }

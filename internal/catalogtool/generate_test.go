@@ -51,13 +51,13 @@ func TestGenerate(t *testing.T) {
 	if err := os.WriteFile(index, []byte(strings.Join(lines[:3], "")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(data, []byte(old.Data), 0o600); err != nil {
+	if err := os.WriteFile(data, old.Data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := Generate(dir, &log); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := os.ReadFile(data); err != nil || string(got) != old.Data {
+	if got, err := os.ReadFile(data); err != nil || !bytes.Equal(got, old.Data) {
 		t.Errorf("what was up to date was written anew, %v", err)
 	}
 	write("b: {auth_mode: NONE, colour: red}\n")

@@ -4,6 +4,7 @@
 package pack
 
 import (
+	"bytes"
 	"compress/flate"
 	"errors"
 	"fmt"
@@ -21,8 +22,8 @@ type Pack struct {
 	// tabs between and a line feed after each. The first line, without a name, is
 	// the dictionary's.
 	Index string
-	// Data is the dictionary, as it is, and the compressed texts.
-	Data string
+	// Data is the dictionary, as it is, and the compressed texts. It is not changed.
+	Data []byte
 }
 
 // maxText bounds one text, in bytes.
@@ -41,7 +42,7 @@ func (p Pack) Lookup(name string) (text string, ok bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	r := flate.NewReaderDict(strings.NewReader(packed), []byte(dictionary))
+	r := flate.NewReaderDict(bytes.NewReader(packed), dictionary)
 	out := make([]byte, length+1) // one more shows that there is no more
 	if n, err := io.ReadFull(r, out); n != length || err != io.ErrUnexpectedEOF && (err != io.EOF || length > 0) {
 		return "", false, fmt.Errorf("%w: the text of %q", errDamaged, name)
@@ -79,10 +80,10 @@ func (p Pack) Texts() ([]Text, error) {
 
 // find returns the part of Data that belongs to a name, and the length of what is
 // packed in it.
-func (p Pack) find(name string) (part string, length int, ok bool, err error) {
+func (p Pack) find(name string) (part []byte, length int, ok bool, err error) {
 	where, ok := lookup(p.Index, name)
 	if !ok {
-		return "", 0, false, nil
+		return nil, 0, false, nil
 	}
 	var numbers [3]int // offset, packed length, length
 	for i := range numbers {
@@ -90,13 +91,13 @@ func (p Pack) find(name string) (part string, length int, ok bool, err error) {
 		number, where, _ = strings.Cut(where, "\t")
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 0 {
-			return "", 0, false, fmt.Errorf("%w: the place of %q", errDamaged, name)
+			return nil, 0, false, fmt.Errorf("%w: the place of %q", errDamaged, name)
 		}
 		numbers[i] = n
 	}
 	offset, size, length := numbers[0], numbers[1], numbers[2]
 	if offset > len(p.Data) || size > len(p.Data)-offset || length >= maxText {
-		return "", 0, false, fmt.Errorf("%w: the place of %q", errDamaged, name)
+		return nil, 0, false, fmt.Errorf("%w: the place of %q", errDamaged, name)
 	}
 	return p.Data[offset : offset+size], length, true, nil
 }
@@ -131,7 +132,7 @@ const dictionarySize = 16 << 10
 // New packs texts, which are sorted by name, no two of the same.
 func New(texts []Text) (Pack, error) {
 	var index strings.Builder
-	var data strings.Builder
+	var data bytes.Buffer
 	dictionary := dictionaryOf(texts)
 	data.WriteString(dictionary)
 	fmt.Fprintf(&index, "\t0\t%[1]d\t%[1]d\n", len(dictionary))
@@ -149,7 +150,7 @@ func New(texts []Text) (Pack, error) {
 		fmt.Fprintf(&index, "%s\t%d\t%d\t%d\n", t.Name, data.Len(), len(packed), len(t.Text))
 		data.WriteString(packed)
 	}
-	return Pack{Index: index.String(), Data: data.String()}, nil
+	return Pack{Index: index.String(), Data: data.Bytes()}, nil
 }
 
 func compress(text, dictionary string) (string, error) {

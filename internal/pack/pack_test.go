@@ -96,7 +96,7 @@ func TestDamage(t *testing.T) {
 	last := texts[19].Name
 	for name, p := range map[string]Pack{
 		"cut short":      {good.Index, good.Data[:len(good.Data)-3]},
-		"nothing":        {good.Index, ""},
+		"nothing":        {good.Index, nil},
 		"no number":      {strings.Replace(good.Index, last+"\t", last+"\tx", 1), good.Data},
 		"beyond the end": {strings.Replace(good.Index, last+"\t", last+"\t9", 1), good.Data},
 		"negative":       {strings.Replace(good.Index, last+"\t", last+"\t-", 1), good.Data},
@@ -117,7 +117,7 @@ func bomb(t *testing.T, name string) Pack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Pack{Index: fmt.Sprintf("\t0\t0\t0\n%s\t0\t%d\t%d\n", name, len(data), 2*maxText), Data: data}
+	return Pack{Index: fmt.Sprintf("\t0\t0\t0\n%s\t0\t%d\t%d\n", name, len(data), 2*maxText), Data: []byte(data)}
 }
 
 func TestNamesStopsEarly(t *testing.T) {
