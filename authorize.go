@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tieline/tieline/internal/ids"
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/store"
 )
@@ -227,7 +228,7 @@ func (a *authorization) input() ConnectionInput {
 // is a keyed hash of the state, and the binding is stored as one, so that who
 // reads the Store can complete nothing.
 func (c *core) putAuthorization(ctx context.Context, parent store.Key, a *authorization) error {
-	id := encodeID(c.keys.MACs(purposeState, []byte(a.State))[0])
+	id := ids.Encode(c.keys.MACs(purposeState, []byte(a.State))[0])
 	a.BindingMAC = c.keys.MACs(purposeBinding, []byte(a.binding))[0]
 	data, err := c.sealAuthorization(id, a)
 	if err != nil {

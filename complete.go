@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tieline/tieline/internal/ids"
 	"github.com/tieline/tieline/internal/spec"
 	"github.com/tieline/tieline/store"
 )
@@ -91,7 +92,7 @@ func (c *core) pendingOf(ctx context.Context, binding, state string) (store.Row,
 		return store.Row{}, nil, ErrState
 	}
 	for _, mac := range c.keys.MACs(purposeState, []byte(state)) {
-		row, err := c.store.Get(ctx, store.Key{Kind: kindAuthorization, ID: encodeID(mac)})
+		row, err := c.store.Get(ctx, store.Key{Kind: kindAuthorization, ID: ids.Encode(mac)})
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}

@@ -2,8 +2,6 @@ package tieline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tieline/tieline/internal/ids"
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/internal/seal"
 	"github.com/tieline/tieline/store"
@@ -69,7 +68,7 @@ func (r receiver) target() string {
 	if r.slot >= 0 {
 		return strconv.Itoa(r.slot)
 	}
-	return digest("target", r.url)[:26]
+	return ids.Encode(ids.Digest("target", r.url))[:26]
 }
 
 // messageID names a message at its receiver. That of a delivery which the provider
@@ -79,17 +78,7 @@ func (c *core) messageID(m *outgoingWebhook, r receiver) (string, error) {
 		id, err := c.newRowID()
 		return "msg_" + id, err
 	}
-	return "msg_" + digest("message", m.integration, m.provider, m.connection, r.target(), m.dedup), nil
-}
-
-// digest is a hash of parts, each with its length before it.
-func digest(parts ...string) string {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write(binary.AppendUvarint(nil, uint64(len(p))))
-		h.Write([]byte(p))
-	}
-	return encodeID(h.Sum(nil))
+	return "msg_" + ids.Encode(ids.Digest("message", m.integration, m.provider, m.connection, r.target(), m.dedup)), nil
 }
 
 // newMessage makes the row of a message to one receiver.

@@ -1,26 +1,20 @@
 package tieline
 
 import (
-	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io"
-)
 
-// rowIDs are written in lower case without padding: 26 characters for 128 bits.
-const rowIDAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	"github.com/tieline/tieline/internal/ids"
+)
 
 func (c *core) newRowID() (string, error) {
 	b, err := c.random(16)
 	if err != nil {
 		return "", err
 	}
-	return encodeID(b), nil
-}
-
-func encodeID(b []byte) string {
-	return base32.NewEncoding(rowIDAlphabet).WithPadding(base32.NoPadding).EncodeToString(b)
+	return ids.Encode(b), nil
 }
 
 // newToken is 32 random bytes as 43 characters of base64url, which is also what
@@ -64,7 +58,7 @@ func (c *core) random(n int) ([]byte, error) {
 // numberOf is the numeric ID that goes with a row ID: 53 of its random bits, so
 // that it survives a trip through JavaScript, and never 0.
 func numberOf(rowID string) int64 {
-	b, err := base32.NewEncoding(rowIDAlphabet).WithPadding(base32.NoPadding).DecodeString(rowID)
+	b, err := ids.Decode(rowID)
 	if err != nil || len(b) < 8 {
 		return 0
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tieline/tieline/internal/ids"
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/internal/seal"
 	"github.com/tieline/tieline/internal/wire"
@@ -125,7 +126,7 @@ func (m *Sessions) create(ctx context.Context, s Session) (Session, Secret, erro
 	token := fmt.Sprintf("%x", raw)
 	s.CreatedAt = c.now()
 	s.ExpiresAt, s.Made = s.CreatedAt.Add(sessionLife), nil
-	s.ID = encodeID(c.keys.MACs(purposeSessionToken, []byte(token))[0])
+	s.ID = ids.Encode(c.keys.MACs(purposeSessionToken, []byte(token))[0])
 	return s, NewSecret(token), c.putSession(ctx, store.Row{}, s)
 }
 
@@ -156,7 +157,7 @@ func (c *core) session(ctx context.Context, token string) (store.Row, Session, e
 		return store.Row{}, Session{}, ErrNotFound
 	}
 	for _, mac := range c.keys.MACs(purposeSessionToken, []byte(token)) {
-		row, err := c.store.Get(ctx, store.Key{Kind: kindSession, ID: encodeID(mac)})
+		row, err := c.store.Get(ctx, store.Key{Kind: kindSession, ID: ids.Encode(mac)})
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/internal/ids"
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/internal/wire"
 	"github.com/tieline/tieline/queue"
@@ -213,17 +212,10 @@ func translate(err error) error {
 	return err
 }
 
-// letters are those of row IDs.
-const letters = "abcdefghijklmnopqrstuvwxyz234567"
-
-func encodeID(b []byte) string {
-	return base32.NewEncoding(letters).WithPadding(base32.NoPadding).EncodeToString(b)
-}
-
 func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return encodeID(b[:])
+	return ids.Encode(b[:])
 }
 
 // newMark is a random number other than 0.
@@ -231,14 +223,4 @@ func newMark() int64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return int64(binary.BigEndian.Uint64(b[:]) | 1)
-}
-
-// digest is a hash of parts, each with its length before it.
-func digest(parts ...string) []byte {
-	h := sha256.New()
-	for _, p := range parts {
-		h.Write(binary.AppendUvarint(nil, uint64(len(p))))
-		h.Write([]byte(p))
-	}
-	return h.Sum(nil)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/internal/ids"
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/store"
 )
@@ -132,9 +133,9 @@ func (f *Functions) order(ctx context.Context, to Target, name string, input jso
 	if err := json.Compact(&canonical, input); err != nil {
 		return order{}, &InputError{Err: err}
 	}
-	a := order{conn: conn, fn: fn, at: o.At, content: record.FunctionContent{Input: input, InputDigest: digest(canonical.String())}}
+	a := order{conn: conn, fn: fn, at: o.At, content: record.FunctionContent{Input: input, InputDigest: ids.Digest(canonical.String())}}
 	if o.IdempotencyKey != "" {
-		a.unique = encodeID(digest("key", name, conn.RowID, o.IdempotencyKey))
+		a.unique = ids.Encode(ids.Digest("key", name, conn.RowID, o.IdempotencyKey))
 	}
 	return a, nil
 }

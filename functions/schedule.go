@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/internal/ids"
 	"github.com/tieline/tieline/internal/record"
 	"github.com/tieline/tieline/store"
 )
@@ -22,7 +23,7 @@ type grid struct {
 
 func (fn *Function) grid(connection string) grid {
 	g := grid{every: fn.o.Every.Microseconds()}
-	g.offset = int64(binary.BigEndian.Uint64(digest("grid", fn.name, connection)) % uint64(g.every))
+	g.offset = int64(binary.BigEndian.Uint64(ids.Digest("grid", fn.name, connection)) % uint64(g.every))
 	return g
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tieline/tieline"
+	"github.com/tieline/tieline/internal/ids"
 	"github.com/tieline/tieline/internal/record"
 )
 
@@ -65,7 +66,7 @@ func (f *Functions) acceptWebhook(ctx context.Context, w *tieline.Webhook, conn 
 		Webhook: true, WebhookID: w.ID, WebhookType: w.Type, WebhookHeader: w.Header, WebhookBody: w.Body,
 	}}
 	if w.ID != "" {
-		a.unique = encodeID(digest("webhook", fn.name, conn.RowID, w.ID))
+		a.unique = ids.Encode(ids.Digest("webhook", fn.name, conn.RowID, w.ID))
 	}
 	e, _, err := f.accept(ctx, a, nil)
 	if errors.Is(err, tieline.ErrNotFound) {

@@ -139,7 +139,12 @@ func (c *command) convert() error {
 
 // list prints or writes the page of providers.
 func (c *command) list() error {
-	write := c.flags.Bool("write", false, "write docs/providers.md")
+	return c.page(catalogtool.WriteList, func(_ string, files []spec.File) ([]byte, error) { return catalogtool.List(files), nil })
+}
+
+// page prints a page about the built-in catalog, or writes it into the repository.
+func (c *command) page(write func(dir string, files []spec.File) error, text func(dir string, files []spec.File) ([]byte, error)) error {
+	toFile := c.flags.Bool("write", false, "write the page of the repository")
 	if _, err := c.parse(0, 0); err != nil {
 		return err
 	}
@@ -147,32 +152,23 @@ func (c *command) list() error {
 	if err != nil {
 		return err
 	}
-	if *write {
-		return catalogtool.WriteList(dir, files)
+	if *toFile {
+		return write(dir, files)
 	}
-	_, err = c.out.Write(catalogtool.List(files))
+	page, err := text(dir, files)
+	if err != nil {
+		return err
+	}
+	_, err = c.out.Write(page)
 	return err
 }
 
 // evidence prints how many sources agree with the entries of the built-in catalog.
 func (c *command) evidence() error {
-	write := c.flags.Bool("write", false, "write docs/catalog-evidence.md")
-	if _, err := c.parse(0, 0); err != nil {
-		return err
-	}
-	dir, files, err := builtin()
-	if err != nil {
-		return err
-	}
-	if *write {
-		return catalogtool.WriteEvidence(dir, files)
-	}
-	all, err := catalogtool.ReadEvidence(dir, files)
-	if err != nil {
-		return err
-	}
-	_, err = c.out.Write(catalogtool.EvidencePage(all))
-	return err
+	return c.page(catalogtool.WriteEvidence, func(dir string, files []spec.File) ([]byte, error) {
+		all, err := catalogtool.ReadEvidence(dir, files)
+		return catalogtool.EvidencePage(all), err
+	})
 }
 
 // gen writes what is generated of the built-in catalog.

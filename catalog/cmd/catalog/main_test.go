@@ -153,3 +153,32 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+// The page of evidence is made where there are claims, and bad ones are not passed over.
+func TestEvidence(t *testing.T) {
+	dir := repository(t, clean)
+	claims := filepath.Join(dir, "catalog", "evidence", "claims.tsv")
+	if err := os.MkdirAll(filepath.Dir(claims), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(claims, []byte("# none\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err := runText("evidence"); err != nil || !strings.HasPrefix(out, "# Evidence for the built-in catalog\n") {
+		t.Errorf("%s, %v", out, err)
+	}
+	if _, log, err := runText("gen"); err != nil {
+		t.Errorf("%s, %v", log, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "docs", "catalog-evidence.md")); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(claims, []byte("acme\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"evidence"}, {"evidence", "-write"}, {"gen"}} {
+		if _, _, err := runText(args...); err == nil || !strings.Contains(err.Error(), "line 1 is no claim") {
+			t.Errorf("%q with bad claims: %v", args, err)
+		}
+	}
+}
